@@ -1,0 +1,140 @@
+"""Users, addresses, identity keys, sanctions and the audit log."""
+
+from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin, UserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from liveshop.ids import public_id
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. What she may do follows from what she owns and was granted: see `accounts.access`."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    username = models.CharField(max_length=64, unique=True)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=20, unique=True, null=True, blank=True, help_text="E.164, e.g. +8613800000000")
+    phone_verified = models.BooleanField(default=False)
+    nickname = models.CharField(max_length=24)
+    nickname_folded = models.CharField(max_length=48, unique=True, editable=False)
+    avatar = models.CharField(max_length=120, blank=True, help_text="Path below static/ or media/")
+    bio = models.CharField(max_length=140, blank=True)
+    language = models.CharField(max_length=12, default="zh-hans")
+    is_anchor = models.BooleanField(default=False)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    is_demo = models.BooleanField(default=False)
+    first_paid_at = models.DateTimeField(null=True, blank=True, help_text="When the first order was paid: until then a newcomer")
+    session_epoch = models.PositiveIntegerField(default=0, help_text="Raised to end all sockets and tickets of the user")
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    objects = UserManager()
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    def __str__(self) -> str:
+        return self.nickname
+
+
+class Address(models.Model):
+    """A receiving address in the Chinese form."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="addresses")
+    name = models.CharField(max_length=32)
+    phone = models.CharField(max_length=20)
+    province = models.CharField(max_length=32)
+    city = models.CharField(max_length=32)
+    district = models.CharField(max_length=32)
+    detail = models.CharField(max_length=120)
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user"], condition=Q(is_default=True), name="accounts_one_default_address")]
+
+
+class IdentityKind(models.TextChoices):
+    PHONE = "phone"
+    DEVICE = "device"
+    PAYER = "payer"
+    ADDRESS = "address"
+
+
+class IdentityKey(models.Model):
+    """A keyed hash that ties accounts to one person; never the value itself."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="identity_keys")
+    kind = models.CharField(max_length=8, choices=IdentityKind.choices)
+    digest = models.BinaryField(max_length=32)
+    seen_at = models.DateTimeField(auto_now=True)
+    keep_until = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "kind", "digest"], name="accounts_identity_once")]
+        indexes = [models.Index(fields=["kind", "digest"], name="accounts_identity_lookup")]
+
+
+class SanctionKind(models.TextChoices):
+    MUTE = "mute"
+    BAN = "ban"
+
+
+class Sanction(models.Model):
+    """A mute or ban with its rule, actor, evidence and expiry. `scope` is "platform" or "room:<public id>".
+
+    It binds to the user and, when given, to a device or phone digest, so that a new name does not help.
+    """
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    kind = models.CharField(max_length=8, choices=SanctionKind.choices)
+    scope = models.CharField(max_length=40, default="platform")
+    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="sanctions")
+    phone_digest = models.BinaryField(max_length=32, null=True, blank=True)
+    device_digest = models.BinaryField(max_length=32, null=True, blank=True)
+    rule = models.CharField(max_length=120)
+    evidence = models.JSONField(default=dict)
+    actor = models.ForeignKey(User, models.PROTECT, related_name="sanctions_given")
+    starts_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: until lifted")
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "scope"], condition=Q(lifted_at=None), name="accounts_sanction_user"),
+            models.Index(fields=["phone_digest"], condition=Q(lifted_at=None), name="accounts_sanction_phone"),
+            models.Index(fields=["device_digest"], condition=Q(lifted_at=None), name="accounts_sanction_device"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False) | Q(phone_digest__isnull=False) | Q(device_digest__isnull=False),
+                name="accounts_sanction_has_target",
+            ),
+            models.CheckConstraint(condition=Q(expires_at=None) | Q(expires_at__gt=F("starts_at")), name="accounts_sanction_ends_later"),
+        ]
+
+
+class AuditEntry(models.Model):
+    """Who did what to whom, and why. Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="+", help_text="Empty: the system itself")
+    action = models.CharField(max_length=48, db_index=True)
+    subject = models.CharField(max_length=64, db_index=True, help_text="e.g. room:<public id>")
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+
+
+class OperatorScope(models.Model):
+    """What an operator group may do, in words of `accounts.access.Power`; the group itself is Django's."""
+
+    group = models.OneToOneField("auth.Group", models.CASCADE, related_name="operator_scope")
+    powers = ArrayField(models.CharField(max_length=32), default=list)

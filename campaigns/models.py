@@ -1,0 +1,237 @@
+"""Deals, claims, waitlists, coupons, coupon grants and drops."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from liveshop.ids import public_id
+
+
+class DealKind(models.IntegerChoices):
+    GENERAL = 1, _("1-yuan deal")
+    NEWCOMER = 2, _("newcomer 1-yuan deal")
+
+
+class DealState(models.IntegerChoices):
+    DRAFT = 0, _("draft")
+    PUBLISHED = 1, _("published")
+    FROZEN = 2, _("frozen")
+    ENDED = 3, _("ended")
+    CANCELLED = 4, _("cancelled")
+
+
+class Deal(models.Model):
+    """A few units of one SKU at a very low price in one room. Whether it is open is judged by `starts_at`/`ends_at` in the query.
+
+    total = available + held + sold at every commit. The units were taken from the SKU's stock when it was published.
+    """
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    room = models.ForeignKey("rooms.Room", models.PROTECT, related_name="deals")
+    show = models.ForeignKey("rooms.Show", models.PROTECT, null=True, blank=True, related_name="deals")
+    sku = models.ForeignKey("catalog.Sku", models.PROTECT, related_name="deals")
+    kind = models.PositiveSmallIntegerField(choices=DealKind.choices, default=DealKind.GENERAL)
+    title = models.CharField(max_length=60)
+    price_fen = models.PositiveIntegerField(default=100)
+    total = models.PositiveIntegerField()
+    available = models.PositiveIntegerField()
+    held = models.PositiveIntegerField(default=0)
+    sold = models.PositiveIntegerField(default=0)
+    per_day_limit = models.PositiveSmallIntegerField(default=3, help_text="Deals one person may win per day, all rooms; 0: no limit")
+    hold_s = models.PositiveSmallIntegerField(default=300)
+    state = models.PositiveSmallIntegerField(choices=DealState.choices, default=DealState.DRAFT)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.BigIntegerField(default=0, help_text="Taps judged so far: gives everyone a place")
+    version = models.BigIntegerField(default=0, help_text="Raised whenever units come back or the state changes")
+    sold_out_at = models.DateTimeField(null=True, blank=True)
+    freeze_reason = models.CharField(max_length=120, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(total=F("available") + F("held") + F("sold")), name="campaigns_deal_adds_up"),
+            models.CheckConstraint(condition=Q(ends_at=None) | Q(ends_at__gt=F("starts_at")), name="campaigns_deal_ends_later"),
+            models.CheckConstraint(condition=Q(price_fen__gt=0), name="campaigns_deal_price_positive"),
+        ]
+
+
+class ClaimState(models.IntegerChoices):
+    HELD = 1, _("held")
+    ORDERED = 2, _("ordered")
+    PAID = 3, _("paid")
+    EXPIRED = 4, _("expired")
+    RETURNED = 5, _("returned")
+
+
+class Claim(models.Model):
+    """A person's taken unit with its hold. Written only by the SQL functions of `campaigns.claims` and `campaigns.holds`."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    deal = models.ForeignKey(Deal, models.PROTECT, related_name="claims")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="claims")
+    key = models.UUIDField()
+    place = models.BigIntegerField()
+    state = models.PositiveSmallIntegerField(choices=ClaimState.choices, default=ClaimState.HELD)
+    claimed_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["deal", "user"], condition=Q(state__in=[1, 2, 3]), name="campaigns_claim_one_per_person"),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state__in=[1, 2]), name="campaigns_claim_due"),
+            models.Index(fields=["user", "claimed_at"], name="campaigns_claim_of_user"),
+        ]
+
+
+class ClaimKey(models.Model):
+    """One person, one unit, by each identity key (keyed hash). Removed when the claim expires: the right comes back."""
+
+    deal = models.ForeignKey(Deal, models.CASCADE, related_name="claim_keys")
+    kind = models.CharField(max_length=8)
+    digest = models.BinaryField(max_length=32)
+    claim = models.ForeignKey(Claim, models.CASCADE, related_name="keys")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["deal", "kind", "digest"], name="campaigns_claim_key_once")]
+
+
+class Waiting(models.Model):
+    """A place on the waitlist of a sold-out deal."""
+
+    deal = models.ForeignKey(Deal, models.CASCADE, related_name="waitlist")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    joined_at = models.DateTimeField(default=timezone.now)
+    offered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["deal", "user"], name="campaigns_waiting_once")]
+
+
+class CouponTarget(models.IntegerChoices):
+    ITEM = 1, _("one item")
+    SHOP = 2, _("one shop")
+    CATEGORY = 3, _("one category")
+    PLATFORM = 4, _("the whole site")
+
+
+class CouponAudience(models.IntegerChoices):
+    ANYONE = 1, _("anyone")
+    NEW_FOLLOWER = 10, _("new followers")
+    FAN = 11, _("followers")
+
+
+class CouponFunder(models.TextChoices):
+    MERCHANT = "merchant", _("merchant")
+    PLATFORM = "platform", _("platform")
+
+
+class CouponState(models.IntegerChoices):
+    DRAFT = 0, _("draft")
+    PUBLISHED = 1, _("published")
+    ENDED = 2, _("ended")
+
+
+class Coupon(models.Model):
+    """A discount `off_fen` from `threshold_fen` on, for what its target names. issued ≤ total, enforced."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    title = models.CharField(max_length=40)
+    target = models.PositiveSmallIntegerField(choices=CouponTarget.choices)
+    audience = models.PositiveSmallIntegerField(choices=CouponAudience.choices, default=CouponAudience.ANYONE)
+    funder = models.CharField(max_length=10, choices=CouponFunder.choices, default=CouponFunder.MERCHANT)
+    room = models.ForeignKey(
+        "rooms.Room",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="coupons",
+        help_text="Dropped in this room; its followers count as fans",
+    )
+    shop = models.ForeignKey("catalog.Shop", models.PROTECT, null=True, blank=True, related_name="coupons")
+    product = models.ForeignKey("catalog.Product", models.PROTECT, null=True, blank=True, related_name="coupons")
+    category = models.ForeignKey("catalog.Category", models.PROTECT, null=True, blank=True, related_name="coupons")
+    threshold_fen = models.PositiveIntegerField(default=0)
+    off_fen = models.PositiveIntegerField()
+    total = models.PositiveIntegerField()
+    issued = models.PositiveIntegerField(default=0)
+    per_person = models.PositiveSmallIntegerField(default=1)
+    follow_within_s = models.PositiveIntegerField(default=600, help_text="New-follower coupon: followed at most so long ago")
+    state = models.PositiveSmallIntegerField(choices=CouponState.choices, default=CouponState.DRAFT)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    valid_until = models.DateTimeField(null=True, blank=True)
+    valid_days = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Days of validity after it was taken")
+    version = models.BigIntegerField(default=0)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(issued__lte=F("total")), name="campaigns_coupon_within_total"),
+            models.CheckConstraint(condition=Q(off_fen__gt=0), name="campaigns_coupon_off_positive"),
+            models.CheckConstraint(
+                condition=Q(target=1, product__isnull=False)
+                | Q(target=2, shop__isnull=False)
+                | Q(target=3, category__isnull=False)
+                | Q(target=4),
+                name="campaigns_coupon_names_its_target",
+            ),
+        ]
+
+
+class GrantState(models.IntegerChoices):
+    UNUSED = 1, _("unused")
+    LOCKED = 2, _("locked")
+    USED = 3, _("used")
+    EXPIRED = 4, _("expired")
+
+
+class CouponGrant(models.Model):
+    """A coupon in a person's hands. LOCKED belongs to one unpaid order; paying makes it USED, closing makes it UNUSED again."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    coupon = models.ForeignKey(Coupon, models.PROTECT, related_name="grants")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="coupon_grants")
+    nth = models.PositiveSmallIntegerField(default=1)
+    key = models.UUIDField()
+    state = models.PositiveSmallIntegerField(choices=GrantState.choices, default=GrantState.UNUSED)
+    order_ref = models.CharField(max_length=16, blank=True, help_text="Public id of the order that locked or used it")
+    granted_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["coupon", "user", "nth"], name="campaigns_grant_nth_once")]
+        indexes = [models.Index(fields=["user", "state", "expires_at"], name="campaigns_grant_of_user")]
+
+
+class DropState(models.IntegerChoices):
+    PLANNED = 0, _("planned")
+    DROPPED = 1, _("dropped")
+    UNDONE = 2, _("undone")
+
+
+class Drop(models.Model):
+    """A deal or coupon opening in a room, now or at a time. For 3 s after pressing, `undo` takes it back."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    room = models.ForeignKey("rooms.Room", models.CASCADE, related_name="drops")
+    show = models.ForeignKey("rooms.Show", models.CASCADE, null=True, blank=True, related_name="drops")
+    deal = models.OneToOneField(Deal, models.CASCADE, null=True, blank=True, related_name="drop")
+    coupon = models.ForeignKey(Coupon, models.CASCADE, null=True, blank=True, related_name="drops")
+    state = models.PositiveSmallIntegerField(choices=DropState.choices, default=DropState.PLANNED)
+    pressed_at = models.DateTimeField(null=True, blank=True)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(deal__isnull=False, coupon__isnull=True) | Q(deal__isnull=True, coupon__isnull=False),
+                name="campaigns_drop_of_one_thing",
+            ),
+        ]

@@ -1,0 +1,231 @@
+"""The one settings file: read from the environment by typed readers that fail loudly. docs/settings.md lists every name."""
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+from environs import Env
+
+from liveshop import homes
+
+env = Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOME = homes.data_home()
+
+DEMO = env.bool("DEMO", False)
+PRODUCTION = env.bool("PRODUCTION", False)
+DEBUG = env.bool("DEBUG", False)
+INSECURE_KEY = "insecure-development-key-that-production-refuses-to-start-with"
+SECRET_KEY = env.str("SECRET_KEY", INSECURE_KEY)
+SITE_URL = env.str("SITE_URL", "")
+PORT = env.int("PORT", 8000)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [SITE_URL] if SITE_URL else [])
+BEHIND_TLS = env.bool("BEHIND_TLS", PRODUCTION)
+
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "channels",
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "csp",
+    "procrastinate.contrib.django",
+    "liveshop",
+    "ledger",
+    "accounts",
+    "catalog",
+    "rooms",
+    "campaigns",
+    "orders",
+    "alliance",
+    "traffic",
+    *(["demo"] if DEMO and not PRODUCTION else []),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.DeviceMiddleware",
+    "alliance.middleware.ReferralMiddleware",
+    "liveshop.middleware.RefusalMiddleware",
+]
+
+ROOT_URLCONF = "liveshop.urls"
+ASGI_APPLICATION = "liveshop.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "liveshop.context.site",
+            ],
+            "builtins": ["liveshop.templatetags.liveshop"],
+        },
+    }
+]
+
+# One database, one truth: PostgreSQL. Unset, an embedded server in the data folder is used.
+DATABASE_URL = env.str("DATABASE_URL", "") or homes.embedded_database_url()
+DB_POOL_MAX = env.int("DB_POOL_MAX", 12)
+
+
+def _database() -> dict[str, Any]:
+    parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
+    parsed["ENGINE"] = "django.db.backends.postgresql"
+    parsed.setdefault("OPTIONS", {})
+    if DB_POOL_MAX:
+        parsed["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 5}
+    parsed["TEST"] = {"NAME": env.str("TEST_DATABASE", "test_liveshop")}
+    return parsed
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", "")
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": (
+        {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]}}
+        if REDIS_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}
+    )
+}
+CACHES = (
+    {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    if REDIS_URL
+    else {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+)
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+# Who carries a login code to a phone: a dotted path to a subclass of accounts.senders.CodeSender.
+CODE_SENDER = env.str("CODE_SENDER", "accounts.senders.ScreenSender")
+# Hashing key of phone, device and payer digests; changing it forgets who is who.
+IDENTITY_KEY = env.str("IDENTITY_KEY", SECRET_KEY)
+
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = HOME / "media"
+MEDIA_URL = "/media/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = DEBUG
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ("/admin/",),
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, "'unsafe-inline'"],
+        "img-src": [SELF, "data:", "blob:"],
+        "media-src": [SELF, "blob:"],
+        "connect-src": [SELF, "ws:", "wss:"],
+        "frame-ancestors": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+    },
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 50,
+    "EXCEPTION_HANDLER": "liveshop.api.exception_handler",
+}
+SPECTACULAR_SETTINGS = {"TITLE": "liveshop", "VERSION": homes.version()}
+
+# Realtime and claims; figures are explained in docs/architecture.md and docs/scarcity.md.
+HUB_FAST_SINKS = env.bool("HUB_FAST_SINKS", True)
+HUB_TICK_MS = env.int("HUB_TICK_MS", 100)
+JOIN_TICKET_TTL_S = env.int("JOIN_TICKET_TTL_S", 900)
+CHAT_INTERVAL_S = env.float("CHAT_INTERVAL_S", 1.0)
+CLAIM_QUEUE_MAX = env.int("CLAIM_QUEUE_MAX", 20_000)
+ORDER_PAY_MINUTES = env.int("ORDER_PAY_MINUTES", 15)
+DROP_UNDO_S = 3
+ATTRIBUTION_WINDOW_DAYS = env.int("ATTRIBUTION_WINDOW_DAYS", 15)
+SERVICE_FEE_PERMILLE = env.int("SERVICE_FEE_PERMILLE", 100)
+PAYMENT_PROVIDERS = env.list("PAYMENT_PROVIDERS", ["orders.payments.simulator:Simulator"])
+PAYMENT_SIMULATOR_KEY = env.str("PAYMENT_SIMULATOR_KEY", SECRET_KEY)
+
+UNFOLD = {"SITE_TITLE": "liveshop", "SITE_HEADER": "liveshop", "DASHBOARD_CALLBACK": "rooms.admin.dashboard"}
+
+if PRODUCTION:
+    _unsafe = [
+        why
+        for bad, why in [
+            (SECRET_KEY == INSECURE_KEY or len(SECRET_KEY) < 32, "SECRET_KEY must be set to at least 32 random characters"),
+            (DEBUG, "DEBUG must be off"),
+            (DEMO, "DEMO must be off"),
+            (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS, "ALLOWED_HOSTS must name the site's hosts"),
+            (CODE_SENDER.endswith("ScreenSender"), "CODE_SENDER must name a real sender: the demo one shows login codes to anyone"),
+            (any("simulator" in path for path in PAYMENT_PROVIDERS), "PAYMENT_PROVIDERS must not contain the simulator"),
+        ]
+        if bad
+    ]
+    if _unsafe:
+        raise ImproperlyConfigured("PRODUCTION is set, but: " + "; ".join(_unsafe))

@@ -1,0 +1,19 @@
+"""The site map."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+    path("", include("traffic.urls")),
+    path("", include("accounts.urls")),
+    path("", include("catalog.urls")),
+    path("", include("rooms.urls")),
+    path("", include("campaigns.urls")),
+    path("", include("orders.urls")),
+    path("", include("alliance.urls")),
+]
+if settings.DEMO:
+    urlpatterns.append(path("", include("demo.urls")))

@@ -1,0 +1,56 @@
+"""What must go right. Each package imports only what stands left of it; the few calls the other way are listed here.
+
+ledger ← accounts ← catalog ← rooms ← campaigns ← orders ← alliance ← traffic
+
+A dotted path is `package.module:attribute`. `liveshop.checks` imports each one at start.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+# panel name → function(room) -> PanelContext; what a room page and its live updates are made of.
+ROOM_PANELS: dict[str, str] = {
+    "stage": "rooms.panels:stage",
+    "notice": "rooms.panels:notice",
+    "shelf": "campaigns.panels:shelf",
+    "pin": "campaigns.panels:pin",
+    "drops": "campaigns.panels:drops",
+}
+
+# What happens inside the transaction when an order is placed, paid, closed: function(order) -> None.
+ORDER_HOOKS: dict[str, list[str]] = {
+    "placed": ["alliance.attribution:order_placed_in_tx"],
+    "paid": ["alliance.commissions:order_paid_in_tx"],
+    "closed": ["alliance.commissions:order_closed_in_tx"],
+}
+
+# Socket command → async handler(connection, payload) -> reply dict.
+SOCKET_COMMANDS: dict[str, str] = {
+    "chat": "rooms.commands:chat",
+    "like": "rooms.commands:like",
+    "catch_up": "rooms.commands:catch_up",
+    "beat": "rooms.commands:beat",
+    "claim": "campaigns.commands:claim",
+    "take_coupon": "campaigns.commands:take_coupon",
+    "mine": "campaigns.commands:mine",
+}
+
+# A person's own state in a room (claims held, coupons, waitlist), drawn below the shared panels: function(room, user) -> str.
+PERSONAL_PANEL = "campaigns.panels:mine"
+
+# Before a user's chat line, claim or order is accepted elsewhere: who may sell on this shelf item without own stock.
+SHELF_SOURCES = "alliance.pool:offers_for"
+
+
+@cache
+def load(path: str) -> Any:
+    """The object behind `package.module:attribute`. Raises ImportError or AttributeError for a wrong path."""
+    module, _, attribute = path.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def order_hooks(event: str) -> list[Callable[..., None]]:
+    """The functions to call, in order, for "placed", "paid" or "closed"."""
+    return [load(path) for path in ORDER_HOOKS[event]]

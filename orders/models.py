@@ -1,0 +1,146 @@
+"""Orders, their lines, payment attempts, provider notifications and refunds."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from liveshop.ids import public_id
+
+
+class OrderState(models.IntegerChoices):
+    """Codes of the platform's open field texts; 40, 50 and 70 come with shipping and after-sale."""
+
+    UNPAID = 10, _("waiting for payment")
+    PAID = 30, _("paid, waiting to ship")
+    CLOSED = 80, _("closed")
+
+
+class Order(models.Model):
+    """One purchase from one shop. `key` is the browser's idempotency key: a double tap is one order."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    buyer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    key = models.UUIDField()
+    shop = models.ForeignKey("catalog.Shop", models.PROTECT, related_name="orders")
+    room = models.ForeignKey(
+        "rooms.Room", models.PROTECT, null=True, blank=True, related_name="orders", help_text="Bought from this room's shelf or deal"
+    )
+    show = models.ForeignKey("rooms.Show", models.PROTECT, null=True, blank=True, related_name="orders")
+    claim = models.OneToOneField("campaigns.Claim", models.PROTECT, null=True, blank=True, related_name="order")
+    state = models.PositiveSmallIntegerField(choices=OrderState.choices, default=OrderState.UNPAID)
+    referral = models.CharField(max_length=64, blank=True, help_text="Opaque text of the request that placed it; alliance reads it")
+    goods_fen = models.PositiveIntegerField()
+    discount_fen = models.PositiveIntegerField(default=0)
+    freight_fen = models.PositiveIntegerField(default=0)
+    due_fen = models.PositiveIntegerField()
+    paid_fen = models.PositiveIntegerField(default=0)
+    refunded_fen = models.PositiveIntegerField(default=0)
+    price_sheet = models.JSONField(help_text="campaigns.pricing.PriceSheet as shown to and accepted by the buyer")
+    address = models.JSONField(help_text="Snapshot: name, phone, province, city, district, detail")
+    placed_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    close_reason = models.CharField(max_length=24, blank=True, help_text="expired, cancelled, refunded")
+    note = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["buyer", "key"], name="orders_key_once"),
+            models.CheckConstraint(condition=Q(due_fen=F("goods_fen") - F("discount_fen") + F("freight_fen")), name="orders_due_adds_up"),
+            models.CheckConstraint(condition=Q(refunded_fen__lte=F("paid_fen")), name="orders_refund_within_paid"),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state=10), name="orders_due_to_expire"),
+            models.Index(fields=["buyer", "-placed_at"], name="orders_of_buyer"),
+            models.Index(fields=["shop", "-placed_at"], name="orders_of_shop"),
+        ]
+
+
+class OrderLine(models.Model):
+    """One SKU of an order with every snapshot; `shares` holds the discount of each unit by funder, in fen."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="lines")
+    sku = models.ForeignKey("catalog.Sku", models.PROTECT, related_name="order_lines")
+    shelf_item = models.ForeignKey("rooms.ShelfItem", models.PROTECT, null=True, blank=True, related_name="order_lines")
+    title = models.CharField(max_length=80)
+    sku_name = models.CharField(max_length=40, blank=True)
+    picture = models.CharField(max_length=160, blank=True)
+    quantity = models.PositiveSmallIntegerField()
+    unit_price_fen = models.PositiveIntegerField()
+    goods_fen = models.PositiveIntegerField()
+    discount_fen = models.PositiveIntegerField(default=0)
+    merchant_discount_fen = models.PositiveIntegerField(default=0)
+    platform_discount_fen = models.PositiveIntegerField(default=0)
+    shares = models.JSONField(default=list, help_text='[{"merchant": 120, "platform": 0}, …] one a unit')
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(goods_fen=F("unit_price_fen") * F("quantity")), name="orders_line_adds_up"),
+            models.CheckConstraint(
+                condition=Q(discount_fen=F("merchant_discount_fen") + F("platform_discount_fen")), name="orders_line_discount_adds_up"
+            ),
+        ]
+
+
+class PaymentState(models.IntegerChoices):
+    PENDING = 1, _("waiting")
+    SUCCEEDED = 2, _("succeeded")
+    FAILED = 3, _("failed")
+    CLOSED = 4, _("closed")
+
+
+class Payment(models.Model):
+    """One attempt to pay one order with one provider."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="payments")
+    provider = models.CharField(max_length=16)
+    amount_fen = models.PositiveIntegerField()
+    state = models.PositiveSmallIntegerField(choices=PaymentState.choices, default=PaymentState.PENDING)
+    provider_ref = models.CharField(max_length=64, blank=True)
+    payer_digest = models.BinaryField(max_length=32, null=True, blank=True)
+    failure = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "provider_ref"], condition=~Q(provider_ref=""), name="orders_provider_ref_once"),
+        ]
+
+
+class PaymentEvent(models.Model):
+    """A notification as it came, kept once: unique (provider, event id)."""
+
+    provider = models.CharField(max_length=16)
+    event_id = models.CharField(max_length=64)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=16)
+    body = models.JSONField()
+    outcome = models.CharField(max_length=24, blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["provider", "event_id"], name="orders_event_once")]
+
+
+class RefundState(models.IntegerChoices):
+    ASKED = 1, _("asked")
+    DONE = 2, _("done")
+
+
+class Refund(models.Model):
+    """Money going back by itself: paid after closing, paid twice, or refused at payment. After-sale comes later."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
+    order = models.ForeignKey(Order, models.PROTECT, related_name="refunds")
+    payment = models.OneToOneField(Payment, models.PROTECT, related_name="refund")
+    amount_fen = models.PositiveIntegerField()
+    reason = models.CharField(max_length=32)
+    state = models.PositiveSmallIntegerField(choices=RefundState.choices, default=RefundState.ASKED)
+    created_at = models.DateTimeField(default=timezone.now)
+    done_at = models.DateTimeField(null=True, blank=True)

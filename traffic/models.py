@@ -1,0 +1,1 @@
+"""The feed has no tables of its own yet: it reads rooms."""
