@@ -1,3 +1,8 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from traffic import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.feed, name="feed"),
+    path("manifest.webmanifest", views.manifest, name="manifest"),
+]

@@ -1,0 +1,38 @@
+"""The first page and the card a phone's home screen is made of."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def feed(request: HttpRequest) -> HttpResponse:
+    """Live rooms, upcoming shows and past ones."""
+    return render(request, "traffic/feed.html")
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def manifest(request: HttpRequest) -> JsonResponse:
+    """The web app manifest: liveshop on the home screen."""
+    return JsonResponse(
+        {
+            "name": "liveshop",
+            "short_name": "liveshop",
+            "description": _("Live shopping straight from the source: watch, ask, and get it at the anchor’s price."),
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "background_color": "#f6f2ee",
+            "theme_color": "#ffffff",
+            "icons": [
+                {"src": static("img/logo.svg"), "sizes": "any", "type": "image/svg+xml"},
+                {"src": static("img/icon-192.png"), "sizes": "192x192", "type": "image/png"},
+                {"src": static("img/icon-512.png"), "sizes": "512x512", "type": "image/png", "purpose": "any maskable"},
+            ],
+        },
+        content_type="application/manifest+json",
+    )
