@@ -1,10 +1,18 @@
 """Fixtures every test may use; the factories behind them are in `tests/cast.py`."""
 
 import pytest
+from django.db import connections
 
 from accounts.models import User
 from rooms.models import Room
 from tests import cast
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Marks the tests' own connections, so that emptying the test database may truncate append-only tables."""
+    for connection in connections.all():
+        connection.settings_dict.setdefault("OPTIONS", {})["options"] = "-c liveshop.test_flush=on"
 
 
 @pytest.fixture

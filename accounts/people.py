@@ -1,0 +1,123 @@
+"""What happens to a person's own account: sign-up, new name, picture, language, first purchase, logging out everywhere."""
+
+import secrets
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from accounts import audit, identity, nicknames
+from accounts.models import IdentityKind, User
+from liveshop import bus
+from liveshop.ids import public_id
+from liveshop.refusals import Code, Refused
+
+
+def sign_up(*, nickname: str, phone: str | None = None, password: str | None = None, device: str = "") -> User:
+    """A new person. Raises Refused(INVALID) for a nickname or phone that is taken or not allowed."""
+    user = User(username=new_username())
+    name(user, nickname)
+    user.phone = phone
+    user.set_password(password)
+    with transaction.atomic(durable=True):
+        _save_new_in_tx(user)
+        audit.record_in_tx(actor=user, action="user.sign_up", subject=f"user:{user.public_id}", after={"nickname": user.nickname})
+    note_seen(user, device)
+    return user
+
+
+def new_username() -> str:
+    """An internal login name; people sign in by phone and are shown by nickname."""
+    return f"u{public_id()}{secrets.randbelow(10)}"
+
+
+def name(user: User, nickname: str) -> None:
+    """Set the nickname and its folded form on an unsaved user. Raises Refused(INVALID)."""
+    user.nickname = nicknames.check(nickname)
+    user.nickname_folded = nicknames.fold(user.nickname)
+    if is_taken(user.nickname, user):
+        raise Refused(Code.INVALID, why=_("This nickname is taken"))
+
+
+def is_taken(nickname: str, by_other_than: User | None = None) -> bool:
+    """Whether somebody (else) has a nickname that looks like this one."""
+    holders = User.objects.filter(nickname_folded=nicknames.fold(nickname))
+    return (holders.exclude(pk=by_other_than.pk) if by_other_than and by_other_than.pk else holders).exists()
+
+
+def rename(*, user: User, nickname: str) -> User:
+    """Give a person a new nickname, kept in the audit log. Raises Refused(INVALID)."""
+    before = user.nickname
+    checked = nicknames.check(nickname)
+    if checked == before:
+        return user
+    with transaction.atomic(durable=True):
+        name(user, checked)
+        audit.record_in_tx(
+            actor=user, action="user.rename", subject=f"user:{user.public_id}", before={"nickname": before}, after={"nickname": checked}
+        )
+        try:
+            user.save(update_fields=["nickname", "nickname_folded"])
+        except IntegrityError as clash:
+            raise Refused(Code.INVALID, why=_("This nickname is taken")) from clash
+    return user
+
+
+def describe(*, user: User, bio: str, avatar: str | None = None) -> User:
+    """Set the line about oneself and, when given, the picture."""
+    user.bio = nicknames.clean(bio)[:140]
+    user.avatar = user.avatar if avatar is None else avatar
+    user.save(update_fields=["bio", "avatar"])
+    return user
+
+
+def set_language(*, user: User, language: str) -> None:
+    """Remember in which language this person reads. Raises Refused(INVALID) for one the site does not speak."""
+    if language not in dict(settings.LANGUAGES):
+        raise Refused(Code.INVALID, why=_("The site does not speak this language"))
+    User.objects.filter(pk=user.pk).update(language=language)
+
+
+def become_anchor(*, user: User) -> User:
+    """Let a person go live; asking twice changes nothing."""
+    with transaction.atomic(durable=True):
+        changed = User.objects.filter(pk=user.pk, is_anchor=False).update(is_anchor=True)
+        if changed:
+            audit.record_in_tx(actor=user, action="user.become_anchor", subject=f"user:{user.public_id}")
+    user.is_anchor = True
+    return user
+
+
+def log_out_everywhere(*, user: User) -> None:
+    """End every session, ticket and socket of this person, in every process."""
+    with transaction.atomic(durable=True):
+        audit.record_in_tx(actor=user, action="user.log_out_everywhere", subject=f"user:{user.public_id}")
+        bus.notify_in_tx("kill", {"user": user.public_id, "device": None, "scope": "platform", "reason": "logged_out"})
+        User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
+    user.refresh_from_db(fields=["session_epoch"])
+
+
+def note_seen(user: User, device: str) -> None:
+    """Remember the phone and device a person signed in with, as digests."""
+    if user.phone:
+        identity.remember(user, IdentityKind.PHONE, user.phone)
+    if device:
+        identity.remember(user, IdentityKind.DEVICE, device)
+
+
+def mark_first_paid_in_tx(user_id: int, at: datetime) -> bool:
+    """The first paid order ends being a newcomer; later ones change nothing. Raises RuntimeError outside a transaction."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("mark_first_paid_in_tx needs the caller's transaction")
+    return User.objects.filter(pk=user_id, first_paid_at=None).update(first_paid_at=at) == 1
+
+
+def _save_new_in_tx(user: User) -> None:
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError as clash:
+        taken = _("This nickname is taken") if "nickname" in str(clash) else _("This phone number is already registered")
+        raise Refused(Code.INVALID, why=taken) from clash

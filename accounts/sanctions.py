@@ -1,0 +1,121 @@
+"""Mutes and bans: imposed with a rule, an actor and evidence, ended by time or by lifting, never deleted."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
+
+from accounts import audit, identity
+from accounts.models import IdentityKind, Sanction, SanctionKind, User
+from liveshop import bus
+from liveshop.clock import now
+from liveshop.refusals import Code, Refused
+
+PLATFORM = "platform"
+
+
+def impose(
+    *,
+    actor: User,
+    kind: str,
+    scope: str,
+    rule: str,
+    user: User | None = None,
+    device: str = "",
+    phone: str = "",
+    expires_at: datetime | None = None,
+    evidence: dict[str, Any] | None = None,
+) -> Sanction:
+    """Mute or ban a person, a device or a phone, with its audit row; a ban also ends her sockets in every process.
+
+    A ban of a person binds to her phone and last device as well, so that a new name does not help. Joins the caller's
+    transaction when there is one. Raises Refused(FORBIDDEN) for oneself or an operator, Refused(INVALID) for no target.
+    """
+    _check_target(actor, user, device, phone, expires_at)
+    with transaction.atomic():
+        sanction = Sanction.objects.create(
+            kind=kind,
+            scope=scope,
+            user=user,
+            phone_digest=_phone_digest(kind, user, phone),
+            device_digest=_device_digest(kind, user, device),
+            rule=rule,
+            evidence=evidence or {},
+            actor=actor,
+            expires_at=expires_at,
+        )
+        audit.record_in_tx(actor=actor, action=f"sanction.{kind}", subject=_subject(sanction), after=_as_facts(sanction), reason=rule)
+        if kind == SanctionKind.BAN:
+            _end_presence_in_tx(sanction, device)
+    return sanction
+
+
+def lift(*, sanction: Sanction, actor: User, reason: str) -> Sanction:
+    """End a sanction before its time. Lifting a lifted one changes nothing. Joins the caller's transaction when there is one."""
+    with transaction.atomic():
+        lifted = Sanction.objects.filter(pk=sanction.pk, lifted_at=None).update(lifted_at=now(), lifted_by=actor)
+        sanction.refresh_from_db()
+        if lifted:
+            audit.record_in_tx(
+                actor=actor, action=f"sanction.lift_{sanction.kind}", subject=_subject(sanction), before=_as_facts(sanction), reason=reason
+            )
+    return sanction
+
+
+def active(*, kind: str, scope: str, user: User | None = None, device: str = "") -> Sanction | None:
+    """The sanction of this kind in force for the person or device, if any; a platform one counts in every room."""
+    return next((sanction for sanction in active_all(scope=scope, user=user, device=device) if sanction.kind == kind), None)
+
+
+def active_all(*, scope: str, user: User | None = None, device: str = "") -> list[Sanction]:
+    """All sanctions in force in this scope, the longest first; one query."""
+    who = Q()
+    if user is not None:
+        who |= Q(user=user)
+        if user.phone:
+            who |= Q(phone_digest=identity.digest(IdentityKind.PHONE, user.phone))
+    if device:
+        who |= Q(device_digest=identity.digest(IdentityKind.DEVICE, device))
+    if not who:
+        return []
+    moment = now()
+    in_force = Sanction.objects.filter(who, Q(expires_at=None) | Q(expires_at__gt=moment), scope__in={PLATFORM, scope})
+    return list(in_force.filter(lifted_at=None, starts_at__lte=moment).order_by(F("expires_at").desc(nulls_first=True)))
+
+
+def _check_target(actor: User, user: User | None, device: str, phone: str, expires_at: datetime | None) -> None:
+    if user is None and not device and not phone:
+        raise Refused(Code.INVALID, why=_("Name a person, a phone or a device"))
+    if expires_at is not None and expires_at <= now():
+        raise Refused(Code.INVALID, why=_("The end must be in the future"))
+    if user is not None and (user == actor or (user.is_staff and not (actor.is_superuser and not user.is_superuser))):
+        raise Refused(Code.FORBIDDEN, why=_("You cannot do this to someone of your rank or above"))
+
+
+def _phone_digest(kind: str, user: User | None, phone: str) -> bytes | None:
+    phone = phone or (user.phone or "" if user is not None and kind == SanctionKind.BAN else "")
+    return identity.digest(IdentityKind.PHONE, phone) if phone else None
+
+
+def _device_digest(kind: str, user: User | None, device: str) -> bytes | None:
+    if device:
+        return identity.digest(IdentityKind.DEVICE, device)
+    return identity.last_device(user) if user is not None and kind == SanctionKind.BAN else None
+
+
+def _end_presence_in_tx(sanction: Sanction, device: str) -> None:
+    if sanction.user is not None and sanction.scope == PLATFORM:
+        User.objects.filter(pk=sanction.user.pk).update(session_epoch=F("session_epoch") + 1)
+    who = {"user": sanction.user.public_id if sanction.user else None, "device": device or None}
+    bus.notify_in_tx("kill", {**who, "scope": sanction.scope, "reason": "banned"})
+
+
+def _subject(sanction: Sanction) -> str:
+    return f"user:{sanction.user.public_id}" if sanction.user else f"sanction:{sanction.public_id}"
+
+
+def _as_facts(sanction: Sanction) -> dict[str, Any]:
+    ends = sanction.expires_at
+    return {"sanction": sanction.public_id, "scope": sanction.scope, "rule": sanction.rule, "until": ends.isoformat() if ends else None}
