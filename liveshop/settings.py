@@ -22,6 +22,7 @@ INSECURE_KEY = "insecure-development-key-that-production-refuses-to-start-with"
 SECRET_KEY = env.str("SECRET_KEY", INSECURE_KEY)
 SITE_URL = env.str("SITE_URL", "")
 PORT = env.int("PORT", 8000)
+BIND = env.str("BIND", "0.0.0.0")  # noqa: S104 - phones in the same network shall reach it
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [SITE_URL] if SITE_URL else [])
 BEHIND_TLS = env.bool("BEHIND_TLS", PRODUCTION)

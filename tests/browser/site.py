@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from liveshop import daphne
+from liveshop import servers
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -43,7 +43,7 @@ class Site:
 
     def start(self, wait_s: float = 40) -> "Site":
         with self.log.open("ab") as log:
-            command = daphne.command(host="127.0.0.1", port=self.port)
+            command = servers.daphne(host="127.0.0.1", port=self.port)
             self.process = subprocess.Popen(command, cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log)
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline and self.process.poll() is None:

@@ -1,0 +1,32 @@
+"""The command lines of the two servers: one place for `bin/run`, the browser tests and the benchmarks."""
+
+import sys
+
+APPLICATION = "liveshop.asgi:application"
+BACKLOG = 4096  # Twisted's 50 makes a room's joiners wait for lost handshakes of 1, 3 and 7 seconds
+MESSAGE_CAP_BYTES = 16_384  # the longest command of a room page is a chat line
+HTTP_TIMEOUT_S = 60
+
+
+def daphne(*, host: str, port: int, behind_proxy: bool = False) -> list[str]:
+    """Daphne, the default. Only `behind_proxy` believes X-Forwarded-For."""
+    interface = host.replace(":", r"\:")
+    return [
+        *(sys.executable, "-m", "daphne"),
+        *("-e", f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"),
+        *("--websocket-max-message-size", str(MESSAGE_CAP_BYTES), "--websocket-max-frame-size", str(MESSAGE_CAP_BYTES)),
+        *("--http-timeout", str(HTTP_TIMEOUT_S), "--ping-interval", "20", "--ping-timeout", "30"),
+        *("--application-close-timeout", "5", "--no-server-name"),
+        *(["--proxy-headers"] if behind_proxy else []),
+        APPLICATION,
+    ]
+
+
+def uvicorn(*, host: str, port: int, behind_proxy: bool = False) -> list[str]:
+    """uvicorn, for rooms of thousands: more handshakes a second. Deflate is off, for it costs more than it saves."""
+    return [
+        *(sys.executable, "-m", "uvicorn", APPLICATION, "--host", host, "--port", str(port), "--backlog", str(BACKLOG)),
+        *("--loop", "uvloop", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false"),
+        *("--ws-max-size", str(MESSAGE_CAP_BYTES), "--lifespan", "off", "--log-level", "warning", "--no-server-header"),
+        "--proxy-headers" if behind_proxy else "--no-proxy-headers",
+    ]
