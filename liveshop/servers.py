@@ -16,7 +16,7 @@ def daphne(*, host: str, port: int, behind_proxy: bool = False) -> list[str]:
         *("-e", f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"),
         *("--websocket-max-message-size", str(MESSAGE_CAP_BYTES), "--websocket-max-frame-size", str(MESSAGE_CAP_BYTES)),
         *("--http-timeout", str(HTTP_TIMEOUT_S), "--ping-interval", "20", "--ping-timeout", "30"),
-        *("--application-close-timeout", "5", "--no-server-name"),
+        *("--application-close-timeout", "5", "--no-server-name", "-v", "0"),
         *(["--proxy-headers"] if behind_proxy else []),
         APPLICATION,
     ]
