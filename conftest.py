@@ -1,5 +1,7 @@
 """Fixtures every test may use; the factories behind them are in `tests/cast.py`."""
 
+from pathlib import Path
+
 import pytest
 from django.db import connections
 
@@ -13,6 +15,18 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     """Marks the tests' own connections, so that emptying the test database may truncate append-only tables."""
     for connection in connections.all():
         connection.settings_dict.setdefault("OPTIONS", {})["options"] = "-c liveshop.test_flush=on"
+
+
+ALONE = {"browser": "browser", "races": "race", "faults": "faults"}  # folders below tests/ that need the machine to themselves
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folder says the marker, so that no test is run in the wrong group because a line was forgotten."""
+    for item in items:
+        folder = Path(item.path).parent.relative_to(item.config.rootpath).parts
+        if folder[:1] == ("tests",) and folder[1:2] and folder[1] in ALONE:
+            item.add_marker(getattr(pytest.mark, ALONE[folder[1]]))
+            item.add_marker(pytest.mark.timeout(240))
 
 
 @pytest.fixture

@@ -21,11 +21,9 @@ Run one: `pytest tests/browser -k pin`; `HEADED=1` shows the window.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,31 +35,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from accounts.models import User
 from tests.browser.site import REPOSITORY, Line, Site, test_database_url
+from tests.chromium import find_chromium
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 LANGUAGES = {"zh-hans": "zh-CN", "en": "en-US"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is a browser test with room for a slow machine."""
-    for item in items:
-        if Path(item.path).is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(180))
-
-
-def find_chromium() -> str | None:
-    """`CHROMIUM`, else the machine's, else Playwright's own."""
-    named = os.environ.get("CHROMIUM")
-    if named:
-        return named
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found:
-        return found
-    own = sorted(Path.home().glob(".cache/ms-playwright/chromium-*/chrome-linux*/chrome"))
-    return str(own[-1]) if own else None
 
 
 @pytest.fixture(scope="package")

@@ -1,0 +1,104 @@
+"""`bin/test`: makes what the tests need (database, Chromium), runs the fast ones in parallel, then what needs the machine to itself.
+
+Arguments go to one plain pytest run: `bin/test -k claims`, `bin/test rooms -x`.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from liveshop import translations
+from liveshop.postgres import DatabaseUnavailable, EmbeddedPostgres
+from tests.chromium import find_chromium
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+ALONE = "browser or race or faults"
+NO_TESTS = 5
+DEBIAN_PACKAGES = ["chromium", "fonts-noto-cjk", "fonts-noto-color-emoji"]
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    home = test_home()
+    os.environ["LIVESHOP_HOME"] = str(home)
+    os.environ.setdefault("DEMO", "1")
+    for name in ("PRODUCTION", "SITE_URL", "ALLOWED_HOSTS"):
+        os.environ.pop(name, None)
+    translations.compile_all()
+    has_browser = ensure_chromium()
+    database = None
+    try:
+        if not os.environ.get("DATABASE_URL"):
+            print(f"tests: embedded PostgreSQL in {home} (TEST_HOME)", flush=True)
+            database = EmbeddedPostgres(home).start()
+            os.environ["DATABASE_URL"] = database.url("postgres")
+        (home / "static").mkdir(parents=True, exist_ok=True)
+        return run_chosen(arguments) if arguments else run_all(has_browser)
+    except DatabaseUnavailable as problem:
+        print(f"tests: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if database:
+            database.stop()
+
+
+def run_chosen(arguments: list[str]) -> int:
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=REPOSITORY)
+
+
+def run_all(has_browser: bool) -> int:
+    """Fast tests on two processes, then the serial groups; pytest's own closing lines come last."""
+    alone = ALONE if has_browser else ALONE.replace("browser or ", "")
+    groups = [("-n", "2", "-m", f"not ({ALONE})"), ("-m", alone)]
+    results = [run_group(["-q", "--durations=5", *group]) for group in groups]
+    if not has_browser:
+        print("tests: the browser tests did not run: install the package chromium, or set CHROMIUM to its path")
+    for _, closing in results:
+        print(closing)
+    codes = [code for code, _ in results]
+    return 0 if has_browser and codes[0] == 0 and codes[1] in (0, NO_TESTS) else 1
+
+
+def run_group(arguments: list[str]) -> tuple[int, str]:
+    """One pytest run, shown as it goes; returns its code and its closing line."""
+    colour = ["--color=yes"] if sys.stdout.isatty() else []
+    command = [sys.executable, "-m", "pytest", *colour, *arguments]
+    closing = ""
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, errors="replace") as process:
+        assert process.stdout is not None
+        while piece := process.stdout.read(1) if sys.stdout.isatty() else process.stdout.readline():
+            print(piece, end="", flush=True)
+            closing = (closing + piece)[-400:]
+    return process.returncode, closing.strip().splitlines()[-1] if closing.strip() else ""
+
+
+def ensure_chromium() -> bool:
+    """Found, or installed where root may; with the fonts that Chinese pages need."""
+    if find_chromium():
+        return True
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"tests: installing {' '.join(DEBIAN_PACKAGES)}", flush=True)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+        subprocess.call(["apt-get", "update"], **quiet)
+        subprocess.call(["apt-get", "install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES], **quiet)
+    if find_chromium():
+        return True
+    print("tests: no Chromium for the browser tests: install the package chromium, or set CHROMIUM to its path", flush=True)
+    return False
+
+
+def test_home() -> Path:
+    """A folder the database's user can reach, apart from the site's data and from other checkouts."""
+    named = os.environ.get("TEST_HOME")
+    if named:
+        return Path(named)
+    return Path("/var/tmp") / f"liveshop-test-{os.getuid()}-{hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:8]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
