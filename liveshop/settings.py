@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
-from liveshop import homes
+from liveshop import homes, logs
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -214,6 +214,11 @@ SERVICE_FEE_PERMILLE = env.int("SERVICE_FEE_PERMILLE", 100)
 PAYMENT_PROVIDERS = env.list("PAYMENT_PROVIDERS", ["orders.payments.simulator:Simulator"])
 PAYMENT_SIMULATOR_KEY = env.str("PAYMENT_SIMULATOR_KEY", SECRET_KEY)
 
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOG_JSON = env.bool("LOG_JSON", PRODUCTION)
+LOGGING = logs.logging_settings(as_json=LOG_JSON, level=LOG_LEVEL)
+logs.configure_structlog()
+
 UNFOLD = {"SITE_TITLE": "liveshop", "SITE_HEADER": "liveshop", "DASHBOARD_CALLBACK": "rooms.admin.dashboard"}
 
 if PRODUCTION:
@@ -224,6 +229,8 @@ if PRODUCTION:
             (DEBUG, "DEBUG must be off"),
             (DEMO, "DEMO must be off"),
             (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS, "ALLOWED_HOSTS must name the site's hosts"),
+            (not BEHIND_TLS, "BEHIND_TLS must stay on: without TLS sessions can be stolen"),
+            (SITE_URL != "" and not SITE_URL.startswith("https://"), "SITE_URL must begin with https://"),
             (CODE_SENDER.endswith("ScreenSender"), "CODE_SENDER must name a real sender: the demo one shows login codes to anyone"),
             (any("simulator" in path for path in PAYMENT_PROVIDERS), "PAYMENT_PROVIDERS must not contain the simulator"),
         ]
