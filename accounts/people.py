@@ -3,7 +3,6 @@
 import secrets
 from datetime import datetime
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
@@ -47,6 +46,23 @@ def is_taken(nickname: str, by_other_than: User | None = None) -> bool:
     return (holders.exclude(pk=by_other_than.pk) if by_other_than and by_other_than.pk else holders).exists()
 
 
+def forget_unfinished(phone: str) -> None:
+    """Drop sign-ups of this phone that never entered their code: their nickname is free again."""
+    User.objects.filter(phone=phone, phone_verified=False, last_login=None, is_demo=False).delete()
+
+
+def take_phone(*, user: User, phone: str, verified: bool) -> None:
+    """Give `user` this phone. Others lose it unless they proved it is theirs. Raises Refused(INVALID) when one did."""
+    with transaction.atomic():
+        User.objects.filter(phone=phone, phone_verified=False).exclude(pk=user.pk).update(phone=None)
+        try:
+            with transaction.atomic():
+                User.objects.filter(pk=user.pk).update(phone=phone, phone_verified=verified)
+        except IntegrityError as clash:
+            raise Refused(Code.INVALID, why=_("This phone number is already registered")) from clash
+    user.phone, user.phone_verified = phone, verified
+
+
 def rename(*, user: User, nickname: str) -> User:
     """Give a person a new nickname, kept in the audit log. Raises Refused(INVALID)."""
     before = user.nickname
@@ -71,13 +87,6 @@ def describe(*, user: User, bio: str, avatar: str | None = None) -> User:
     user.avatar = user.avatar if avatar is None else avatar
     user.save(update_fields=["bio", "avatar"])
     return user
-
-
-def set_language(*, user: User, language: str) -> None:
-    """Remember in which language this person reads. Raises Refused(INVALID) for one the site does not speak."""
-    if language not in dict(settings.LANGUAGES):
-        raise Refused(Code.INVALID, why=_("The site does not speak this language"))
-    User.objects.filter(pk=user.pk).update(language=language)
 
 
 def become_anchor(*, user: User) -> User:

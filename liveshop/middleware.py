@@ -19,8 +19,13 @@ class RefusalMiddleware:
         """A refusal is an answer, not an error; anything else goes on to Django."""
         if not isinstance(exception, Refused):
             return None
-        told = explain(exception)
-        if request.headers.get("accept", "").startswith("application/json"):
-            return JsonResponse(as_json(exception), status=told.status)
-        template = "_refusal.html" if request.headers.get("hx-request") else "refusal.html"
-        return render(request, template, {"told": told, "facts": exception.facts}, status=told.status)
+        return answer(request, exception)
+
+
+def answer(request: HttpRequest, refused: Refused) -> HttpResponse:
+    """The refusal as JSON, as an htmx fragment or as a page."""
+    told = explain(refused)
+    if request.headers.get("accept", "").startswith("application/json"):
+        return JsonResponse(as_json(refused), status=told.status)
+    template = "_refusal.html" if request.headers.get("hx-request") else "refusal.html"
+    return render(request, template, {"told": told, "facts": refused.facts}, status=told.status)
