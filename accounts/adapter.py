@@ -17,11 +17,11 @@ from accounts.models import User
 from accounts.senders import SCREEN_KEY, sender
 
 
-class ChinesePhoneField(PhoneField):  # type: ignore[misc]
+class ChinesePhoneField(PhoneField):
     """A phone number; without a country code it is a mainland mobile."""
 
     def __init__(self, **options: Any) -> None:
-        options.setdefault("label", _("Phone number"))
+        options["label"] = _("Phone number")
         widget = forms.TextInput(
             attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel", "placeholder": _("11-digit mobile number")}
         )
@@ -35,7 +35,7 @@ class ChinesePhoneField(PhoneField):  # type: ignore[misc]
             raise ValidationError(_("This is not a phone number we can reach"), code="invalid_phone") from wrong
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+class AccountAdapter(DefaultAccountAdapter):
     """Keeps phones in E.164, sends codes through `accounts.senders`, and names people when they sign up."""
 
     error_messages = DefaultAccountAdapter.error_messages | {

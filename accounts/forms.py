@@ -69,7 +69,7 @@ class ProfileForm(forms.Form):
         return typed
 
 
-class AddressForm(forms.ModelForm):  # type: ignore[type-arg]
+class AddressForm(forms.ModelForm):
     """A receiving address in the Chinese form. The three region fields are plain inputs that a script turns into pickers."""
 
     class Meta:

@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRefresh
 FRESH_S = 600
 
 
-class RequestCodeForm(RequestLoginCodeForm):  # type: ignore[misc]
+class RequestCodeForm(RequestLoginCodeForm):
     """Asks for a code. Every try counts, so that nobody can list who is registered."""
 
     def clean_phone(self) -> str:
@@ -29,7 +29,7 @@ class RequestCodeForm(RequestLoginCodeForm):  # type: ignore[misc]
         return phone
 
 
-class SignIn(LoginView):  # type: ignore[misc]
+class SignIn(LoginView):
     """The sign-in page: asks for a code, or with `?by=password` for the password."""
 
     def get_context_data(self, **facts: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class SignIn(LoginView):  # type: ignore[misc]
         return known | {"by": "password" if by_password else "code", "code_form": RequestCodeForm()}
 
 
-class AskForCode(RequestLoginCodeView):  # type: ignore[misc]
+class AskForCode(RequestLoginCodeView):
     """Sends a code; an unknown phone goes on to sign-up with the number filled in."""
 
     template_name = "account/login.html"
@@ -68,7 +68,7 @@ class LoginSheet(AskForCode):
         return response
 
 
-class SignUp(SignupView):  # type: ignore[misc]
+class SignUp(SignupView):
     """Phone, nickname and, if wanted, a password."""
 
     def get_initial(self) -> dict[str, Any]:
