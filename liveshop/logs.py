@@ -48,6 +48,7 @@ def configure_structlog() -> None:
 
 
 def _renderers(as_json: bool) -> list[Any]:
+    """Tracebacks are plain text in both: values of local variables may be somebody's password."""
     if as_json:
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    return [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)]
