@@ -1,0 +1,42 @@
+"""A viewer's wish to be reminded of a room's next show."""
+
+from django.db import transaction
+
+from accounts.models import User
+from liveshop.refusals import Code, Refused
+from rooms.models import Room, Show, ShowReminder, ShowState
+
+_TO_COME = [ShowState.UPCOMING, ShowState.PREFLIGHT]
+
+
+def next_show(room: Room) -> Show | None:
+    """The room's earliest planned show that has not begun."""
+    return room.shows.filter(state__in=_TO_COME).order_by("planned_at", "pk").first()
+
+
+def reserve(*, room: Room, user: User) -> Show:
+    """Remind `user` of the next show; asking twice is asking once. Raises Refused(ENDED) when none is planned."""
+    with transaction.atomic(durable=True):
+        show = _wanted(room)
+        ShowReminder.objects.bulk_create([ShowReminder(show=show, user=user)], ignore_conflicts=True)
+    return show
+
+
+def cancel(*, room: Room, user: User) -> Show:
+    """Take the wish back. Raises Refused(ENDED) when no show is planned."""
+    with transaction.atomic(durable=True):
+        show = _wanted(room)
+        ShowReminder.objects.filter(show=show, user=user).delete()
+    return show
+
+
+def is_reserved(show: Show, user: User) -> bool:
+    """Whether `user` asked to be reminded of `show`."""
+    return ShowReminder.objects.filter(show=show, user=user).exists()
+
+
+def _wanted(room: Room) -> Show:
+    show = None if room.is_banned else next_show(room)
+    if show is None:
+        raise Refused(Code.ENDED)
+    return show

@@ -1,0 +1,61 @@
+/* Server time: the phone's own clock is never trusted. Every frame brings `now`; the quickest one counts. */
+
+let offset = 0;
+let isSet = false;
+
+export function set(now) {
+  const seen = now - Date.now();
+  // Delay only ever makes `seen` too small, so the largest is the best; the page's own stamp is a first guess.
+  offset = isSet ? Math.max(seen, offset) : seen;
+  isSet = true;
+}
+
+export const serverNow = () => Date.now() + offset;
+
+export function left(ms) {
+  const s = Math.max(0, Math.ceil(ms / 1000));
+  const two = (n) => String(n).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
+  return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${two(minutes)}:${two(s % 60)}`;
+}
+
+/* A card with data-starts / data-ends has a phase: soon, now or ended. */
+export function phase(card, now = serverNow()) {
+  const starts = Number(card.dataset.starts) || 0;
+  const ends = Number(card.dataset.ends) || Infinity;
+  if (now < starts) return "soon";
+  return now < ends ? "now" : "ended";
+}
+
+function tick() {
+  const now = serverNow();
+  for (const card of document.querySelectorAll("[data-starts], [data-ends]")) {
+    const is = phase(card, now);
+    if (card.dataset.phase !== is) {
+      card.dataset.phase = is;
+      card.dispatchEvent(new CustomEvent("phase", { bubbles: true, detail: is }));
+    }
+    const to = is === "soon" ? card.dataset.starts : card.dataset.ends;
+    for (const clock of card.querySelectorAll("[data-countdown]")) write(clock, to ? left(to - now) : "");
+  }
+  for (const clock of document.querySelectorAll("[data-countdown-to]")) {
+    const rest = clock.dataset.countdownTo - now;
+    write(clock, rest > 0 || !clock.dataset.due ? left(rest) : clock.dataset.due);
+    if (rest <= 0 && !clock.dataset.isDue) {
+      clock.dataset.isDue = "1";
+      clock.dispatchEvent(new CustomEvent("due", { bubbles: true }));
+    }
+  }
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function start(socket) {
+  set(Number(document.body.dataset.serverMs));
+  socket.on("now", set);
+  setInterval(tick, 250);
+  document.addEventListener("panel", tick);
+  tick();
+}

@@ -1,0 +1,29 @@
+/* The room: starts each behaviour once. The page is useful before any of this runs. */
+import { Socket } from "./socket.js";
+import * as bars from "./bars.js";
+import * as chat from "./chat.js";
+import * as claims from "./claims.js";
+import * as clock from "./clock.js";
+import * as connection from "./connection.js";
+import * as likes from "./likes.js";
+import * as mine from "./mine.js";
+import * as numbers from "./numbers.js";
+import * as panels from "./panels.js";
+import * as sheets from "./sheets.js";
+import * as stage from "./stage.js";
+
+const root = document.querySelector("main.room");
+const socket = new Socket(root);
+
+panels.start(socket);
+clock.start(socket);
+sheets.start(root);
+mine.start(socket);
+bars.start(socket);
+claims.start(socket, root);
+chat.start(socket, root);
+likes.start(socket, root);
+numbers.start(socket);
+stage.start(root);
+connection.start(socket);
+socket.start();

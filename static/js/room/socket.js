@@ -1,0 +1,140 @@
+/* The room's connection: joins with the page's ticket, comes back by itself, notices gaps and asks for what was missed. */
+
+const WAIT_MS = [300, 800, 2000, 4000, 8000, 15000];
+const JITTER_MS = 3000;
+const BEAT_MS = 20000;
+const ANSWER_MS = 5000;
+const FINAL = { 4003: "banned", 4010: "out" };
+
+export class Socket extends EventTarget {
+  constructor(root) {
+    super();
+    this.root = root;
+    this.seq = Number(root.dataset.seq) || 0;
+    this.chat = root.dataset.chat || "";
+    this.ticket = root.dataset.ticket;
+    this.tries = 0;
+    this.isOver = false;
+  }
+
+  start() {
+    this.open();
+    addEventListener("online", () => this.openNow());
+    addEventListener("offline", () => this.drop());
+    addEventListener("pageshow", (event) => event.persisted && this.openNow());
+    document.addEventListener("visibilitychange", () => this.woke());
+    setInterval(() => document.visibilityState === "visible" && this.send({ c: "beat" }), BEAT_MS);
+  }
+
+  get isOpen() {
+    return this.wire?.readyState === WebSocket.OPEN;
+  }
+
+  /* True when it was handed to the connection; an answer is another matter. */
+  send(command) {
+    if (!this.isOpen) return false;
+    this.wire.send(JSON.stringify(command));
+    return true;
+  }
+
+  on(kind, act) {
+    this.addEventListener(kind, (event) => act(event.detail));
+  }
+
+  tell(kind, detail) {
+    this.dispatchEvent(new CustomEvent(kind, { detail }));
+  }
+
+  open() {
+    if (this.isOver || this.wire) return;
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const query = new URLSearchParams({ ticket: this.ticket, seq: this.seq, chat: this.chat });
+    const wire = new WebSocket(`${scheme}//${location.host}/ws/live/${this.root.dataset.room}?${query}`);
+    this.wire = wire;
+    wire.onmessage = (event) => this.wire === wire && this.receive(JSON.parse(event.data));
+    wire.onclose = (event) => this.wire === wire && this.closed(event.code);
+  }
+
+  openNow() {
+    if (this.isOpen) return;
+    clearTimeout(this.timer);
+    if (this.wire?.readyState === WebSocket.CONNECTING) return;
+    this.wire = null;
+    this.open();
+  }
+
+  /* The network is gone: do not wait for the close that may come minutes later. */
+  drop() {
+    const wire = this.wire;
+    if (!wire) return;
+    wire.onclose = null;
+    wire.close();
+    this.closed(1006);
+  }
+
+  receive(frame) {
+    this.heardAt = Date.now();
+    if (frame.now) this.tell("now", frame.now);
+    if (frame.t === "hello") this.joined(frame);
+    else if (frame.t === "state") this.moved(frame);
+    else if (frame.t === "snap") this.seq = frame.seq;
+    this.note(frame.chat);
+    this.tell(frame.t, frame);
+  }
+
+  joined(frame) {
+    const wasLost = this.tries > 0 || this.wasOpen;
+    this.tries = 0;
+    this.wasOpen = true;
+    if (wasLost || frame.seq > this.seq) this.catchUp();
+    this.tell("up", wasLost);
+  }
+
+  moved(frame) {
+    const isGap = frame.seq > this.seq + 1 && !this.isCatching;
+    this.isCatching = false;
+    if (isGap) this.catchUp();
+    else this.seq = Math.max(this.seq, frame.seq);
+  }
+
+  catchUp() {
+    this.isCatching = this.send({ c: "catch_up", seq: this.seq, chat: this.chat });
+  }
+
+  note(lines) {
+    if (lines?.length) this.chat = lines[lines.length - 1].id;
+  }
+
+  /* A page that slept may hold a dead connection: ask, and hang up when nothing comes back. */
+  woke() {
+    if (document.visibilityState !== "visible") return;
+    if (!this.isOpen) return this.openNow();
+    const asked = Date.now();
+    this.catchUp();
+    setTimeout(() => this.isOpen && (this.heardAt || 0) < asked && this.drop(), ANSWER_MS);
+  }
+
+  async closed(code) {
+    this.wire = null;
+    this.isCatching = false;
+    this.tell("down", code);
+    if (FINAL[code]) {
+      this.isOver = true;
+      return this.tell("over", FINAL[code]);
+    }
+    const first = this.tries === 0;
+    const wait = WAIT_MS[Math.min(this.tries, WAIT_MS.length - 1)] + (first && code === 4001 ? 0 : Math.random() * JITTER_MS);
+    this.tries += 1;
+    if (code === 4001 || this.tries > 2) await this.renew();
+    this.timer = setTimeout(() => this.open(), wait);
+  }
+
+  async renew() {
+    try {
+      const answer = await fetch(this.root.dataset.ticketUrl, { headers: { Accept: "application/json" } });
+      if (answer.ok) this.ticket = (await answer.json()).ticket;
+    } catch {
+      // Still offline: the next try asks again.
+    }
+  }
+}
