@@ -33,6 +33,11 @@ class Room(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def granted_powers(self, user_id: int) -> frozenset[str]:
+        """What a moderator of this room may do now; empty for everybody else."""
+        grant = self.moderators.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()), user_id=user_id).first()
+        return frozenset(grant.powers) if grant else frozenset()
+
 
 class ShowState(models.IntegerChoices):
     UPCOMING = 1, _("upcoming")

@@ -1,0 +1,51 @@
+"""Panels: the regions of a room page. One partial draws the page, the live update and the recovery, without request or viewer."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from liveshop import wiring
+from liveshop.wiring import ROOM_PANELS
+from rooms.models import Room, Show, ShowState
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """What to draw and with what."""
+
+    template: str
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+def names() -> list[str]:
+    """All panels of a room page, in the order of `wiring.ROOM_PANELS`."""
+    return list(ROOM_PANELS)
+
+
+def render(room: Room, name: str, language: str) -> str:
+    """The panel's inner HTML in one language. Raises KeyError for an unknown panel."""
+    with translation.override(language):
+        panel: Panel = wiring.load(ROOM_PANELS[name])(room)
+        return render_to_string(panel.template, {"room": room, **panel.context})
+
+
+def stage(room: Room) -> Panel:
+    """State, picture and countdown of the stage."""
+    show = shown_show(room)
+    return Panel("rooms/_stage.html", {"show": show, "state": ShowState(show.state) if show else None, "states": ShowState})
+
+
+def notice(room: Room) -> Panel:
+    """The notice board, who sells and who ships."""
+    shops = {item.product.shop for item in room.shelf_items.filter(is_listed=True).select_related("product__shop")}
+    return Panel("rooms/_notice.html", {"shops": sorted(shops, key=lambda shop: shop.name)})
+
+
+def shown_show(room: Room) -> Show | None:
+    """What the stage is about: the live show, else the next planned one, else the last that ended."""
+    shows = Show.objects.filter(room=room)
+    live = shows.filter(state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).first()
+    planned = shows.filter(state__in=[ShowState.UPCOMING, ShowState.PREFLIGHT]).order_by("planned_at", "pk")
+    return live or planned.first() or shows.filter(state__in=[ShowState.ENDED, ShowState.BANNED]).order_by("-ended_at", "-pk").first()
