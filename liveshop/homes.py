@@ -19,6 +19,17 @@ def data_home() -> Path:
     return Path(base) / "liveshop"
 
 
+def make(home: Path) -> None:
+    """Create the data folder so that the database's user can pass through it, whatever root's umask says. An existing one stays as it is."""
+    if home.exists():
+        return
+    before = os.umask(0o022)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    finally:
+        os.umask(before)
+
+
 def embedded_database_url() -> str:
     """URL of the embedded server's database over its unix socket; see `liveshop.postgres`."""
     from liveshop.postgres import socket_folder

@@ -25,6 +25,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from liveshop import homes
+
 SERVER_USER = "nobody"
 ROOM_FOR_SOCKET = 80  # socket paths end at 107 bytes
 LEAST_FREE_BYTES = 200 * 1024 * 1024
@@ -73,7 +75,7 @@ class EmbeddedPostgres:
     def start(self, wait_s: float = 60) -> "EmbeddedPostgres":
         """Start the server or attach to the running one. Raises DatabaseUnavailable with one clear line."""
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            homes.make(self.home)
             with self._locked():
                 self._bin = self._find_binaries()
                 self._lay_folders()
@@ -161,6 +163,8 @@ class EmbeddedPostgres:
             try:
                 told = self._run(folder / "postgres", "--version")
             except PermissionError:
+                if folder.parent.name != "pginstall":
+                    continue
                 folder = self._reachable_copy(folder)
                 told = self._run(folder / "postgres", "--version")
             except OSError:
@@ -182,6 +186,10 @@ class EmbeddedPostgres:
             shutil.copytree(package, half / package.name)
             for libraries in package.parent.glob(f"{package.name}.libs"):
                 shutil.copytree(libraries, half / libraries.name)
+            for path in (half, *half.rglob("*")):
+                if not path.is_symlink():
+                    path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444))
+            target.parent.chmod(0o755)
             half.rename(target)
         return target / package.name / "pginstall" / "bin"
 

@@ -64,7 +64,7 @@ def main() -> int:
 def prepare(home: Path) -> tuple[ModuleType, EmbeddedPostgres | None]:
     """All that comes before the server. Raises CannotRun or DatabaseUnavailable."""
     say(f"liveshop {homes.version()}, data in {home} (LIVESHOP_HOME)")
-    home.mkdir(parents=True, exist_ok=True)
+    homes.make(home)
     if not os.environ.get("PRODUCTION"):
         os.environ.setdefault("DEMO", "1")
     os.environ.setdefault("SECRET_KEY", secret_key(home))

