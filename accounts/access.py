@@ -148,7 +148,7 @@ def _no_right(user: User, power: Power, place: Place | None) -> str | None:
     if power in TALKING:
         return None
     if power in BUYING:
-        return _no_buying(user, place)
+        return _no_buying(user, power, place)
     if power in operator_powers(user):
         return None
     if place is None:
@@ -156,12 +156,14 @@ def _no_right(user: User, power: Power, place: Place | None) -> str | None:
     return None if power in _place_powers(user, place) else _("You do not have this right here")
 
 
-def _no_buying(user: User, place: Place | None) -> str | None:
+def _no_buying(user: User, power: Power, place: Place | None) -> str | None:
     if user.is_staff:
         return _("Operators do not buy or claim")
     if place is not None and _owns(user, place):
-        # An anchor may buy in her own room at the regular price; deals there are for her viewers.
-        return None if _is_room(place) else _("You cannot buy your own goods")
+        if not _is_room(place):
+            return _("You cannot buy your own goods")
+        # An anchor may buy in her own room at the regular price.
+        return _("Deals in your own room are for your viewers") if power is Power.CLAIM else None
     return None
 
 
