@@ -2,8 +2,10 @@
 
 import itertools
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from accounts.models import User
@@ -25,9 +27,15 @@ def make_user(nickname: str = "", **fields: Any) -> User:
         phone_verified=True,
         **fields,
     )
-    user.set_password("test-pass-123")
+    user.password = _password()
     user.save()
     return user
+
+
+@cache
+def _password() -> str:
+    """Hashed once: a slow hash is right for people and a nuisance for tests."""
+    return make_password("test-pass-123")
 
 
 def make_shop(owner: User | None = None, **fields: Any) -> Shop:

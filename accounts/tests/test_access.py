@@ -67,7 +67,6 @@ GROUPS = {  # as the data migration makes them; a flushed test database has them
 }
 
 
-
 @dataclass
 class World:
     room: Room

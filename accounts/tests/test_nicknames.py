@@ -24,7 +24,15 @@ class TestCheck:
 
     @pytest.mark.parametrize(
         ("typed", "shown"),
-        [("小满", "小满"), ("  林  小满 ", "林 小满"), ("ＡＢＣ１２３", "ABC123"), ("果\u200b农", "果农"), ("老林🍵", "老林🍵"), ("Zoë", "Zoë"), ("O-Lan", "O-Lan")],
+        [
+            ("小满", "小满"),
+            ("  林  小满 ", "林 小满"),
+            ("ＡＢＣ１２３", "ABC123"),
+            ("果\u200b农", "果农"),
+            ("老林🍵", "老林🍵"),
+            ("Zoë", "Zoë"),
+            ("O-Lan", "O-Lan"),
+        ],
     )
     def test_ordinary_names_are_cleaned(self, typed: str, shown: str) -> None:
         assert nicknames.check(typed) == shown
@@ -44,7 +52,16 @@ class TestCheck:
 class TestFold:
     @pytest.mark.parametrize(
         ("one", "other"),
-        [("AXia", "axia"), ("Axia", "Ахiа"), ("林小满", "林 小 满"), ("Lucy", "Lucу"), ("Zoe", "Zoë"), ("小满", "小\u200b满"), ("good", "g00d"), ("ok", "ｏｋ")],
+        [
+            ("AXia", "axia"),
+            ("Axia", "Ахiа"),
+            ("林小满", "林 小 满"),
+            ("Lucy", "Lucу"),
+            ("Zoe", "Zoë"),
+            ("小满", "小\u200b满"),
+            ("good", "g00d"),
+            ("ok", "ｏｋ"),
+        ],
     )
     def test_look_alikes_fold_together(self, one: str, other: str) -> None:
         assert nicknames.fold(one) == nicknames.fold(other)

@@ -111,7 +111,9 @@ class TestKill:
         mute(operator, viewer)
         assert self.heard(listener) == []
 
-    def test_a_platform_ban_ends_sessions_and_then_refuses_posts_but_not_looking(self, client: Client, operator: User, viewer: User) -> None:
+    def test_a_platform_ban_ends_sessions_and_then_refuses_posts_but_not_looking(
+        self, client: Client, operator: User, viewer: User
+    ) -> None:
         client.force_login(viewer)
         assert client.get("/me").status_code == 200
         sanctions.impose(actor=operator, kind="ban", scope="platform", rule="欺诈", user=viewer)
