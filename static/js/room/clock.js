@@ -35,8 +35,11 @@ function tick() {
       card.dataset.phase = is;
       card.dispatchEvent(new CustomEvent("phase", { bubbles: true, detail: is }));
     }
-    const to = is === "soon" ? card.dataset.starts : card.dataset.ends;
-    for (const clock of card.querySelectorAll("[data-countdown]")) write(clock, to ? left(to - now) : "");
+  }
+  for (const clock of document.querySelectorAll("[data-countdown]")) {
+    const card = clock.closest("[data-starts], [data-ends]");
+    const to = card && (card.dataset.phase === "soon" ? card.dataset.starts : card.dataset.ends);
+    write(clock, to ? left(to - now) : "");
   }
   for (const clock of document.querySelectorAll("[data-countdown-to]")) {
     const rest = clock.dataset.countdownTo - now;
