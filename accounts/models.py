@@ -1,5 +1,7 @@
 """Users, addresses, identity keys, sanctions and the audit log."""
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin, UserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,7 +10,20 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from accounts import nicknames
 from liveshop.ids import public_id
+
+
+class PeopleManager(UserManager["User"]):
+    """Django's manager for accounts made on the command line: the login name is the nickname too."""
+
+    use_in_migrations = False
+
+    def _create_user_object(self, username: str, email: str | None, password: str | None, **fields: Any) -> "User":
+        fields.setdefault("nickname", username[: nicknames.LONGEST])
+        fields.setdefault("nickname_folded", nicknames.fold(fields["nickname"]))
+        user: User = super()._create_user_object(username, email, password, **fields)  # type: ignore[misc]
+        return user
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -38,7 +53,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     date_joined = models.DateTimeField(default=timezone.now, verbose_name=_("joined"))
 
-    objects = UserManager()
+    objects = PeopleManager()
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: list[str] = []  # type: ignore[misc]

@@ -115,3 +115,12 @@ class TestPeople:
             thread.join()
         assert sorted(outcomes) == ["INVALID"] * 7 + ["got it"]
         assert User.objects.count() == 1
+
+
+@pytest.mark.django_db
+class TestSuperusers:
+    def test_several_can_be_made_on_the_command_line_and_have_own_nicknames(self) -> None:
+        for name in ("chief", "deputy"):
+            User.objects.create_superuser(username=name, password="a-long-pass-9")
+        assert {user.nickname for user in User.objects.all()} == {"chief", "deputy"}
+        assert len({user.nickname_folded for user in User.objects.all()}) == 2
