@@ -1,1 +1,7 @@
-websocket_urlpatterns: list = []
+"""The socket's address."""
+
+from django.urls import path
+
+from rooms.realtime.consumer import live
+
+websocket_urlpatterns = [path("ws/live/<str:room>", live)]

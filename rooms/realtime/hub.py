@@ -1,0 +1,243 @@
+"""The hub of this process: rooms with local sockets, fed by the database's notices (state) and the channel layer (talk, ambience)."""
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+
+import structlog
+from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from liveshop.bus import RECONNECTED, bus
+from liveshop.clock import server_ms
+from rooms.realtime import recovery
+from rooms.realtime.frames import Frame, frame
+from rooms.realtime.members import Lane, Member
+from rooms.realtime.ticks import Tick
+
+log = structlog.get_logger(__name__)
+RENDERERS = 3  # threads that may draw panels at once, so that a burst of pins cannot take every database connection
+CLOSE_BANNED = 4003
+CLOSE_SLOW = 4008
+CLOSE_LOGGED_OUT = 4010
+
+
+class LocalRoom:
+    """The sockets of one room in this process, by language, and what its next tick will carry."""
+
+    def __init__(self, room_id: int) -> None:
+        self.room_id = room_id
+        self.members: dict[str, set[Member]] = defaultdict(set)
+        self.seq = 0
+        self.tick = Tick()
+        self.timer: asyncio.TimerHandle | None = None
+        self.drawing = asyncio.Lock()
+        self.wanted: set[str] = set()
+        self.wanted_seq = 0
+        self.wanted_kind = ""
+
+    def everyone(self) -> list[Member]:
+        return [member for members in self.members.values() for member in members]
+
+    def send(self, built: Frame, lane: Lane, *, staff_only: bool = False) -> None:
+        for member in self.everyone():
+            if not staff_only or member.ticket.is_staff:
+                member.offer(built, lane)
+
+
+class Hub:
+    """One per process; everything here runs in the server's event loop."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[int, LocalRoom] = {}
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._channel = ""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._renderers = asyncio.Semaphore(RENDERERS)
+
+    async def start(self) -> None:
+        """Connect to bus and layer in the running loop; later calls do nothing."""
+        loop = asyncio.get_running_loop()
+        if self.loop is loop:
+            return
+        self.loop = loop
+        self._renderers = asyncio.Semaphore(RENDERERS)
+        bus.subscribe("room", self._on_event)
+        bus.subscribe("kill", self._on_kill)
+        bus.subscribe(RECONNECTED, lambda _: self._spawn(self._refresh_all()))
+        bus.start()
+        self._channel = await get_channel_layer().new_channel("hub")
+        self._spawn(self._receive())
+
+    async def join(self, member: Member) -> LocalRoom:
+        """Register a socket; the first of a room subscribes this process to the room's group."""
+        room_id = member.ticket.room
+        room = self.rooms.get(room_id)
+        if room is None:
+            room = self.rooms[room_id] = LocalRoom(room_id)
+            await get_channel_layer().group_add(group(room_id), self._channel)
+        room.members[member.ticket.language].add(member)
+        return room
+
+    async def leave(self, member: Member) -> None:
+        """Forget a socket; the last of a room ends the subscription."""
+        room = self.rooms.get(member.ticket.room)
+        if room is None:
+            return
+        room.members[member.ticket.language].discard(member)
+        if not any(room.members.values()):
+            if room.timer:
+                room.timer.cancel()
+            del self.rooms[room.room_id]
+            await get_channel_layer().group_discard(group(room.room_id), self._channel)
+
+    def note(self, room_id: int, **news: Any) -> None:
+        """Put talk or ambience into the room's next tick in this process; `news` as `Tick.add` takes it."""
+        room = self.rooms.get(room_id)
+        if room is None:
+            return
+        room.tick.add(**news)
+        if room.timer is None and self.loop:
+            room.timer = self.loop.call_later(settings.HUB_TICK_MS / 1000, self._flush, room)
+
+    def tell_staff(self, room_id: int, message: dict[str, Any]) -> None:
+        """A frame for the operators' sockets only."""
+        room = self.rooms.get(room_id)
+        if room is not None:
+            room.send(frame({"t": "staff", "now": server_ms(), **message}), Lane.STATE, staff_only=True)
+
+    def _flush(self, room: LocalRoom) -> None:
+        room.timer = None
+        full, talk = room.tick.take()
+        if full is None:
+            return
+        built = frame({"t": "tick", "now": server_ms(), **full})
+        lean = frame({"t": "tick", "now": server_ms(), **talk}) if talk else None
+        for member in room.everyone():
+            if not member.offer(built, Lane.AMBIENCE) and lean:
+                member.offer(lean, Lane.TALK)
+            if member.can_recover():
+                member.is_behind = False
+                self._spawn(self._snapshot(room, member))
+            elif member.is_stuck():
+                self._spawn(member.close(CLOSE_SLOW))
+        if room.tick.has_more:
+            self.note(room.room_id)
+
+    async def _snapshot(self, room: LocalRoom, member: Member) -> None:
+        async with self._renderers:
+            snapshot = await _in_thread(recovery.snapshot)(room.room_id, member.ticket.language)
+        member.offer(frame({"t": "snap", "now": server_ms(), **snapshot}), Lane.STATE)
+
+    def _on_event(self, notice: dict[str, Any]) -> None:
+        room = self.rooms.get(notice["room"])
+        if room is None or notice["seq"] <= room.seq:
+            return
+        room.wanted.update(notice["panels"])
+        room.wanted_seq = max(room.wanted_seq, notice["seq"])
+        room.wanted_kind = notice["kind"]
+        self._spawn(self._draw(room))
+
+    async def _draw(self, room: LocalRoom) -> None:
+        """Draw all panels touched so far once a language and send them at once; events that came meanwhile ride along or follow."""
+        async with room.drawing:
+            panels, seq, kind = sorted(room.wanted), room.wanted_seq, room.wanted_kind
+            if seq <= room.seq:
+                return
+            room.wanted.clear()
+            previous, room.seq = room.seq, seq
+            for language, members in list(room.members.items()):
+                if not members:
+                    continue
+                async with self._renderers:
+                    drawn = await _in_thread(recovery.draw)(room.room_id, panels, language)
+                # `since` tells browsers which numbers this frame covers, so that events drawn together are not taken for a gap.
+                message = {"t": "state", "now": server_ms(), "seq": seq, "since": previous or seq - 1, "kind": kind, "panels": drawn}
+                built = frame(message)
+                for member in list(members):
+                    member.offer(built, Lane.STATE)
+
+    def _on_kill(self, notice: dict[str, Any]) -> None:
+        """A ban or a log-out ends the matching sockets now."""
+        scope = notice.get("scope", "platform")
+        code = CLOSE_LOGGED_OUT if notice.get("reason") == "logout" else CLOSE_BANNED
+        for room in list(self.rooms.values()):
+            for member in room.everyone():
+                ticket = member.ticket
+                hit = (notice.get("user") and notice["user"] == ticket.user_public_id) or (
+                    notice.get("device") and notice["device"] == ticket.device
+                )
+                if hit and scope in ("platform", f"room:{ticket.room_public_id}"):
+                    self._spawn(member.close(code))
+
+    async def _refresh_all(self) -> None:
+        """The bus was away: draw every panel of every local room as it is now."""
+        for room in list(self.rooms.values()):
+            for member in room.everyone():
+                member.is_behind = True
+            self.note(room.room_id)
+
+    async def _receive(self) -> None:
+        """Talk and ambience from all processes, this one included, in the order of the layer."""
+        layer = get_channel_layer()
+        while True:
+            try:
+                message = await layer.receive(self._channel)
+            except Exception:
+                log.exception("hub_layer_lost")
+                await asyncio.sleep(1)
+                continue
+            if message["type"] == "hub.note":
+                self.note(message["room"], **message["news"])
+            elif message["type"] == "hub.staff":
+                self.tell_staff(message["room"], message["message"])
+
+    def _spawn(self, errand: Any) -> None:
+        task = asyncio.ensure_future(errand)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            log.error("hub_errand_failed", exc_info=task.exception())
+
+
+def group(room_id: int) -> str:
+    """The channel layer's group of a room: one member a process."""
+    return f"room.{room_id}"
+
+
+def _in_thread(work: Any) -> Any:
+    return sync_to_async(work, thread_sensitive=False)
+
+
+hub = Hub()
+
+
+def publish(room_id: int, **news: Any) -> None:
+    """Talk or ambience for a room in every process, from any thread; the database has what must not be lost."""
+    _post(room_id, {"type": "hub.note", "room": room_id, "news": news})
+
+
+def publish_staff(room_id: int, message: dict[str, Any]) -> None:
+    """A frame for the operators of a room in every process, from any thread."""
+    _post(room_id, {"type": "hub.staff", "room": room_id, "message": message})
+
+
+def _post(room_id: int, message: dict[str, Any]) -> None:
+    errand = get_channel_layer().group_send(group(room_id), message)
+    if hub.loop is not None and hub.loop.is_running():
+        try:
+            here = asyncio.get_running_loop()
+        except RuntimeError:
+            here = None
+        if here is hub.loop:
+            hub._spawn(errand)
+        else:
+            asyncio.run_coroutine_threadsafe(errand, hub.loop)
+    elif settings.REDIS_URL:
+        asyncio.run(errand)
+    else:
+        errand.close()  # no hub in this process and no layer between processes: browsers find the line when they catch up
