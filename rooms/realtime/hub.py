@@ -52,16 +52,21 @@ class Hub:
     def __init__(self) -> None:
         self.rooms: dict[int, LocalRoom] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._channel = ""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renderers = asyncio.Semaphore(RENDERERS)
 
     async def start(self) -> None:
-        """Connect to bus and layer in the running loop; later calls do nothing."""
+        """Connect to bus and layer in the running loop; later calls wait for the first and do nothing."""
         loop = asyncio.get_running_loop()
-        if self.loop is loop:
-            return
-        self.loop = loop
+        if self.loop is not loop:
+            self.loop = loop
+            self._starting = loop.create_task(self._start())
+        if self._starting is not None:
+            await self._starting
+
+    async def _start(self) -> None:
         self._renderers = asyncio.Semaphore(RENDERERS)
         bus.subscribe("room", self._on_event)
         bus.subscribe("kill", self._on_kill)

@@ -91,7 +91,7 @@ export class Socket extends EventTarget {
   }
 
   moved(frame) {
-    const isGap = frame.seq > this.seq + 1 && !this.isCatching;
+    const isGap = (frame.since ?? frame.seq - 1) > this.seq && !this.isCatching;
     this.isCatching = false;
     if (isGap) this.catchUp();
     else this.seq = Math.max(this.seq, frame.seq);
