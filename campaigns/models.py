@@ -1,9 +1,12 @@
 """Deals, claims, waitlists, coupons, coupon grants and drops."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from liveshop.ids import public_id
@@ -58,6 +61,36 @@ class Deal(models.Model):
             models.CheckConstraint(condition=Q(price_fen__gt=0), name="campaigns_deal_price_positive"),
         ]
 
+    @property
+    def phase(self) -> str:
+        """soon, now or ended by the server's clock: what the page shows until its own clock runs."""
+        return _phase(self.starts_at, self.ends_at, self.is_over)
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.state == DealState.FROZEN
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in (DealState.ENDED, DealState.CANCELLED)
+
+    @property
+    def percent_gone(self) -> int:
+        return round(100 * (self.total - self.available) / self.total) if self.total else 100
+
+    @property
+    def picture(self) -> str:
+        """The cover of its product."""
+        pictures = list(self.sku.product.pictures.all())
+        return pictures[0].path if pictures else ""
+
+    @property
+    def freight_fen(self) -> int:
+        """The freight of one unit alone, outside remote areas: said before the tap."""
+        shop = self.sku.product.shop
+        is_free = shop.free_freight_from_fen is not None and self.price_fen >= shop.free_freight_from_fen
+        return 0 if is_free else shop.freight_fen
+
 
 class ClaimState(models.IntegerChoices):
     HELD = 1, _("held")
@@ -65,6 +98,19 @@ class ClaimState(models.IntegerChoices):
     PAID = 3, _("paid")
     EXPIRED = 4, _("expired")
     RETURNED = 5, _("returned")
+
+
+def _phase(starts_at: datetime | None, ends_at: datetime | None, is_over: bool) -> str:
+    moment = timezone.now()
+    if is_over or (ends_at is not None and ends_at <= moment):
+        return "ended"
+    return "soon" if starts_at is None or starts_at > moment else "now"
+
+
+def _short_yuan(amount_fen: int) -> str:
+    """`500` → `5`, `550` → `5.50`."""
+    yuan, fen = divmod(amount_fen, 100)
+    return f"{yuan}.{fen:02d}" if fen else str(yuan)
 
 
 class Claim(models.Model):
@@ -183,6 +229,37 @@ class Coupon(models.Model):
                 name="campaigns_coupon_names_its_target",
             ),
         ]
+
+    @property
+    def phase(self) -> str:
+        return _phase(self.starts_at, self.ends_at, self.state == CouponState.ENDED)
+
+    @property
+    def left(self) -> int:
+        return self.total - self.issued
+
+    @property
+    def percent_gone(self) -> int:
+        return round(100 * self.issued / self.total) if self.total else 100
+
+    @property
+    def off_yuan(self) -> str:
+        return _short_yuan(self.off_fen)
+
+    @property
+    def threshold_yuan(self) -> str:
+        return _short_yuan(self.threshold_fen)
+
+    @property
+    def good_for(self) -> str:
+        """What it can be used for, in words."""
+        if self.target == CouponTarget.ITEM and self.product is not None:
+            return self.product.title
+        if self.target == CouponTarget.SHOP and self.shop is not None:
+            return self.shop.name
+        if self.target == CouponTarget.CATEGORY and self.category is not None:
+            return self.category.name
+        return gettext("the whole site")
 
 
 class GrantState(models.IntegerChoices):
