@@ -35,8 +35,8 @@ class Order(models.Model):
     discount_fen = models.PositiveIntegerField(default=0)
     freight_fen = models.PositiveIntegerField(default=0)
     due_fen = models.PositiveIntegerField()
-    paid_fen = models.PositiveIntegerField(default=0)
-    refunded_fen = models.PositiveIntegerField(default=0)
+    paid_fen = models.PositiveIntegerField(default=0, help_text="Money kept for this order: successful payments minus automatic refunds")
+    refunded_fen = models.PositiveIntegerField(default=0, help_text="What after-sale gave back of paid_fen")
     price_sheet = models.JSONField(help_text="campaigns.pricing.PriceSheet as shown to and accepted by the buyer")
     address = models.JSONField(help_text="Snapshot: name, phone, province, city, district, detail")
     placed_at = models.DateTimeField(default=timezone.now)
@@ -51,6 +51,12 @@ class Order(models.Model):
             models.UniqueConstraint(fields=["buyer", "key"], name="orders_key_once"),
             models.CheckConstraint(condition=Q(due_fen=F("goods_fen") - F("discount_fen") + F("freight_fen")), name="orders_due_adds_up"),
             models.CheckConstraint(condition=Q(refunded_fen__lte=F("paid_fen")), name="orders_refund_within_paid"),
+            # The money an order keeps is nothing or exactly its due; whatever else came in went back by a Refund row.
+            models.CheckConstraint(condition=Q(paid_fen=0) | Q(paid_fen=F("due_fen")), name="orders_paid_is_nothing_or_due"),
+            models.CheckConstraint(
+                condition=~Q(state=30) | Q(paid_at__isnull=False, paid_fen=F("due_fen")), name="orders_paid_has_its_money"
+            ),
+            models.CheckConstraint(condition=~Q(state=80) | Q(closed_at__isnull=False), name="orders_closed_has_its_time"),
         ]
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state=10), name="orders_due_to_expire"),
@@ -144,3 +150,40 @@ class Refund(models.Model):
     state = models.PositiveSmallIntegerField(choices=RefundState.choices, default=RefundState.ASKED)
     created_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True, blank=True)
+
+
+class SimulatedState(models.IntegerChoices):
+    OPEN = 1, _("open")
+    PAID = 2, _("paid")
+    FAILED = 3, _("failed")
+    CLOSED = 4, _("closed")
+
+
+class SimulatedCharge(models.Model):
+    """The payment simulator's own books, as a payment service keeps them. Nothing but `orders.payments.simulator` reads it.
+
+    `captures` are the times money was taken, `[{"ref", "payer", "at"}]`: usually none or one, two when it takes money twice.
+    """
+
+    payment_ref = models.CharField(max_length=16, unique=True, help_text="The shop's own number of the payment")
+    subject = models.CharField(max_length=80)
+    amount_fen = models.PositiveIntegerField()
+    return_url = models.CharField(max_length=300)
+    notify_url = models.CharField(max_length=300)
+    state = models.PositiveSmallIntegerField(choices=SimulatedState.choices, default=SimulatedState.OPEN)
+    captures = models.JSONField(default=list)
+    refunds = models.JSONField(default=dict, help_text="The shop's refund number → fen")
+    expires_at = models.DateTimeField()
+    opened_at = models.DateTimeField(default=timezone.now)
+
+
+class SimulatedNotice(models.Model):
+    """A notification of the simulator, sent again and again until the shop answers "success"."""
+
+    event_id = models.CharField(max_length=40, unique=True)
+    charge = models.ForeignKey(SimulatedCharge, models.CASCADE, related_name="notices")
+    body = models.TextField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_answer = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    delivered_at = models.DateTimeField(null=True, blank=True)
