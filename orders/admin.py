@@ -1,0 +1,94 @@
+"""Orders, payments, events and refunds to look at. Nothing is changed here: money moves only by its own actions."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from orders.models import Order, OrderLine, Payment, PaymentEvent, Refund, SimulatedCharge, SimulatedNotice
+
+
+class ReadOnly:
+    """No adding, no changing, no deleting, no bulk actions."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LineInline(ReadOnly, TabularInline):
+    model = OrderLine
+    exclude = ["sku", "shelf_item"]
+
+
+class PaymentInline(ReadOnly, TabularInline):
+    model = Payment
+    exclude = ["payer_digest"]
+    show_change_link = True
+
+
+class RefundInline(ReadOnly, TabularInline):
+    model = Refund
+    exclude = ["payment"]
+
+
+class EventInline(ReadOnly, TabularInline):
+    model = PaymentEvent
+    fields = ["received_at", "event_id", "kind", "outcome"]
+
+
+class _Admin(ReadOnly, ModelAdmin):
+    list_per_page = 50
+
+
+@admin.register(Order)
+class OrderAdmin(_Admin):
+    list_display = ["public_id", "state", "shop", "due_fen", "paid_fen", "placed_at", "paid_at", "close_reason"]
+    list_filter = ["state", "close_reason", "placed_at"]
+    search_fields = ["public_id", "shop__name", "buyer__nickname"]
+    list_select_related = ["shop"]
+    # The receiver is personal: an operator sees it only where it is logged, not here.
+    exclude = ["address", "referral", "key"]
+    inlines = [LineInline, PaymentInline, RefundInline]
+
+
+@admin.register(Payment)
+class PaymentAdmin(_Admin):
+    list_display = ["public_id", "order_number", "provider", "state", "amount_fen", "created_at", "settled_at", "failure"]
+    list_filter = ["state", "provider", "created_at"]
+    search_fields = ["public_id", "provider_ref", "order__public_id"]
+    list_select_related = ["order"]
+    exclude = ["payer_digest"]
+    inlines = [EventInline]
+
+    @admin.display(description="order")
+    def order_number(self, payment: Payment) -> str:
+        return payment.order.public_id
+
+
+@admin.register(Refund)
+class RefundAdmin(_Admin):
+    list_display = ["public_id", "reason", "state", "amount_fen", "created_at", "done_at"]
+    list_filter = ["state", "reason"]
+    search_fields = ["public_id", "order__public_id"]
+
+
+@admin.register(SimulatedCharge)
+class SimulatedChargeAdmin(_Admin):
+    list_display = ["payment_ref", "state", "amount_fen", "opened_at", "expires_at"]
+    list_filter = ["state"]
+    search_fields = ["payment_ref"]
+
+
+@admin.register(SimulatedNotice)
+class SimulatedNoticeAdmin(_Admin):
+    list_display = ["event_id", "attempts", "last_answer", "created_at", "delivered_at"]
+    search_fields = ["event_id", "charge__payment_ref"]
