@@ -1,0 +1,186 @@
+"""`bin/bench fanout`: deliveries per second of the hub, against the usual Channels consumer on the same server in the same run.
+
+The server has one core and the generator another; a closed loop keeps four events in flight, so the figure is the sustained
+maximum, and every viewer must have received every event.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+from bench._viewers import Control, Viewers, saturate
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+GOAL = 5.0
+EVENT_BYTES = 250
+FRAME_BYTES = EVENT_BYTES + 4
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measured design."""
+
+    name: str
+    deliveries_s: float
+    handshakes_s: float
+    cpu_us: float
+    complete: bool
+
+
+def main(argv: list[str]) -> int:
+    """Print the table and the JSON line; 0 when the hub reaches its goal and nothing was lost."""
+    options = argparse.ArgumentParser(prog="bin/bench fanout")
+    options.add_argument("--quick", action="store_true", help="300 viewers and 3 s each instead of 1,000 and 6 s")
+    arguments = options.parse_args(argv)
+    viewers, seconds = (300, 3.0) if arguments.quick else (1000, 6.0)
+    room, tickets = prepare(viewers)
+    paths = [f"/ws/live/{room}?ticket={ticket}" for ticket in tickets]
+    with redis() as redis_url:
+        layer = "RedisPubSub" if redis_url else "in memory"
+        stock = measure(f"stock consumer, {layer}", "stock", ["/bench/stock"] * viewers, seconds, {"REDIS_URL": redis_url})
+    portable = measure("hub, portable", "hub", paths, seconds, {"HUB_FAST_SINKS": "0"})
+    fast = measure("hub, fast", "hub", paths, seconds, {"HUB_FAST_SINKS": "1"})
+    rows = [stock, portable, fast]
+    print(f"{viewers} viewers, {EVENT_BYTES}-byte events, Daphne on one core")
+    print(f"{'design':32}{'deliveries/s':>14}{'x stock':>9}{'CPU µs':>8}{'joins/s':>9}  complete")
+    for row in rows:
+        ratio = row.deliveries_s / stock.deliveries_s
+        print(
+            f"{row.name:32}{row.deliveries_s:>14,.0f}{ratio:>9.1f}{row.cpu_us:>8.1f}{row.handshakes_s:>9,.0f}  {'yes' if row.complete else 'NO'}"
+        )
+    ratio = round(fast.deliveries_s / stock.deliveries_s, 1)
+    ok = ratio >= GOAL and portable.complete and fast.complete
+    figures = {
+        "bench": "fanout",
+        "ratio": ratio,
+        "goal": GOAL,
+        "ok": ok,
+        "portable_ratio": round(portable.deliveries_s / stock.deliveries_s, 1),
+    }
+    figures |= {
+        "viewers": viewers,
+        "baseline": stock.name,
+        "deliveries_s": round(fast.deliveries_s),
+        "baseline_s": round(stock.deliveries_s),
+    }
+    print(json.dumps(figures))
+    return 0 if ok else 1
+
+
+def prepare(count: int) -> tuple[str, list[str]]:
+    """A room in the database and one guest's ticket for each viewer."""
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+    from django.http import HttpRequest
+
+    call_command("migrate", verbosity=0)
+    from django.contrib.auth.models import AnonymousUser
+
+    from rooms.models import Room
+    from rooms.realtime import tickets
+    from tests import cast
+
+    room = Room.objects.filter(slug="bench").first() or cast.make_room(
+        cast.make_user(f"跑分{time.time_ns()}", username=f"bench{time.time_ns()}", phone=f"+86{time.time_ns() % 10**11:011d}"),
+        live=False,
+        slug="bench",
+    )
+    issued = []
+    for number in range(count):
+        request = HttpRequest()
+        request.user = AnonymousUser()
+        request.device = f"bench{number}"
+        issued.append(tickets.issue(request, room))
+    connection.close()
+    return room.public_id, issued
+
+
+def measure(name: str, kind: str, paths: list[str], seconds: float, environment: dict[str, str]) -> Row:
+    """Start a server, join everybody, saturate it."""
+    with server(environment) as (port, process):
+        viewers = Viewers(port)
+        try:
+            handshakes = viewers.join(paths)
+            control = Control(port)
+            viewers.settle()
+            writers = control.ask("sinks") if kind == "hub" else ""
+            before = cpu_s(process.pid)
+            rate, complete = saturate(viewers, control, kind, FRAME_BYTES, seconds)
+            used = cpu_s(process.pid) - before
+        finally:
+            viewers.close()
+    return Row(f"{name} {f'({writers})' if writers else ''}".strip(), rate, handshakes, used / (rate * seconds) * 1e6, complete)
+
+
+@contextmanager
+def server(environment: dict[str, str]) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    port = free_port()
+    endpoint = f"tcp:port={port}:interface=127.0.0.1:backlog=4096"
+    command = [*pinned("0"), sys.executable, "-m", "daphne", "-e", endpoint, "bench._fanout_server:application"]
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, {1})
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+                    break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            raise RuntimeError("the server does not answer")
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def redis() -> Iterator[str]:
+    """The URL of a throw-away Redis for the baseline's layer; empty where none is installed."""
+    program = shutil.which("redis-server")
+    if not program:
+        yield ""
+        return
+    port = free_port()
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(0.5)
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def pinned(core: str) -> list[str]:
+    return ["taskset", "-c", core] if shutil.which("taskset") and (os.cpu_count() or 1) > 1 else []
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cpu_s(pid: int) -> float:
+    """User and system seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
