@@ -1,0 +1,81 @@
+"""Distribution links, their clicks, and the visitor's signed memory of them."""
+
+import re
+import secrets
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts import access, identity
+from accounts.models import User
+from alliance.middleware import COOKIE
+from alliance.models import Click, Link, Plan, PlanState
+from liveshop.ids import ALPHABET
+from liveshop.refusals import Code, Refused
+from rooms.models import Room
+
+CODE_LENGTH = 7
+REMEMBERED_CLICKS = 10
+# Link previews and crawlers are not visitors.
+BOTS = re.compile(r"bot|spider|crawl|slurp|preview|facebookexternalhit|curl|wget|python-|headless|monitor", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where a link leads, and the click it recorded; none for bots."""
+
+    link: Link
+    click: Click | None
+
+
+def make(*, promoter: User, plan: Plan, room: Room | None = None, remark: str = "") -> Link:
+    """The promoter's link for a plan; the same plan, room and remark give the same link again. Raises Refused(ENDED)."""
+    access.require(promoter, access.Power.BUY)
+    if plan.state != PlanState.OPEN:
+        raise Refused(Code.ENDED)
+    known = {"promoter": promoter, "plan": plan, "room": room, "remark": remark.strip()[:40]}
+    while True:
+        try:
+            with transaction.atomic():
+                return Link.objects.get_or_create(**known, defaults={"code": _code()})[0]
+        except IntegrityError:
+            # A code met another link's (1 in 10^12), or the twin request won: both are settled by asking again.
+            continue
+
+
+def visit(*, code: str, request: HttpRequest) -> Visit:
+    """Record a click: once for each visitor, link and hour; bots out; no address kept. Raises Refused(NOT_FOUND)."""
+    try:
+        link = Link.objects.select_related("plan__product", "room", "promoter").get(code=code)
+    except ObjectDoesNotExist as error:
+        raise Refused(Code.NOT_FOUND) from error
+    if BOTS.search(request.headers.get("user-agent", "bot")):
+        return Visit(link, None)
+    click, _ = Click.objects.get_or_create(
+        link=link,
+        visitor_digest=identity.digest("device", request.device),  # type: ignore[attr-defined]
+        hour=timezone.now().replace(minute=0, second=0, microsecond=0),
+    )
+    return Visit(link, click)
+
+
+def remember(request: HttpRequest, response: HttpResponse, click: Click) -> None:
+    """Put the click in front of the visitor's signed cookie; it lives as long as the attribution window."""
+    earlier = [known for known in request.referral.split(",") if known and known != click.public_id]  # type: ignore[attr-defined]
+    response.set_signed_cookie(
+        COOKIE,
+        ",".join([click.public_id, *earlier][:REMEMBERED_CLICKS]),
+        salt=COOKIE,
+        max_age=settings.ATTRIBUTION_WINDOW_DAYS * 86_400,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure(),
+    )
+
+
+def _code() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
