@@ -57,7 +57,11 @@ def pool_page(request: HttpRequest) -> HttpResponse:
         room=room, text=request.GET.get("q", "").strip(), category_slug=request.GET.get("category", ""), sort=request.GET.get("sort", "")
     )
     categories = Category.objects.filter(products__plans__state=PlanState.OPEN).distinct()
-    return render(request, "alliance/pool.html", {"offers": offers, "room": room, "categories": categories, "sort": request.GET.get("sort", "commission")})
+    return render(
+        request,
+        "alliance/pool.html",
+        {"offers": offers, "room": room, "categories": categories, "sort": request.GET.get("sort", "commission")},
+    )
 
 
 @login_required
