@@ -34,7 +34,7 @@ class Visit:
 
 def make(*, promoter: User, plan: Plan, room: Room | None = None, remark: str = "") -> Link:
     """The promoter's link for a plan; the same plan, room and remark give the same link again. Raises Refused(ENDED)."""
-    access.require(promoter, access.Power.BUY)
+    access.require(promoter, access.Power.SEE_EARNINGS)
     if plan.state != PlanState.OPEN:
         raise Refused(Code.ENDED)
     known = {"promoter": promoter, "plan": plan, "room": room, "remark": remark.strip()[:40]}
