@@ -1,17 +1,28 @@
 """The first page and the card a phone's home screen is made of."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from traffic import feed as reading
+
 
 @require_safe
 def feed(request: HttpRequest) -> HttpResponse:
     """Live rooms, upcoming shows and past ones."""
-    return render(request, "traffic/feed.html")
+    category = request.GET.get("c", "")
+    user = request.user if request.user.is_authenticated else None
+    return render(request, "traffic/feed.html", {"feed": reading.feed(user=user, category=category), "category": category})
+
+
+@require_safe
+def next_room(request: HttpRequest, slug: str) -> HttpResponse:
+    """The live room after `slug` in the feed's order, round and round; the feed itself when there is no other."""
+    after = reading.after(slug)
+    return redirect("room", after) if after else redirect("feed")
 
 
 @require_safe

@@ -49,15 +49,18 @@ const find = (id) => list.querySelector(`[data-line="${CSS.escape(id)}"]`) || do
 
 /* Puts one line in; returns 1 when it is news to the reader. */
 function add(id, html, key) {
-  if (find(id)) return 0;
+  const own = key && waiting.get(key);
+  waiting.delete(key);
+  if (find(id)) {
+    own?.line.remove();
+    return 0;
+  }
   const holder = document.createElement("template");
   holder.innerHTML = html.trim();
   const line = holder.content.firstElementChild;
   line.dataset.line = id;
   mark(line);
-  const own = key && waiting.get(key);
   if (own) {
-    waiting.delete(key);
     line.classList.add("line--own");
     own.line.replaceWith(line);
     return 0;
@@ -93,20 +96,14 @@ function send(id, text) {
   socket.send({ c: "chat", id, text });
 }
 
-function answered({ id, ok, refused, line: said, html }) {
+function answered({ id, ok, refused, line: said, html, held }) {
   const own = waiting.get(id);
   if (!own) return;
-  if (ok) {
-    own.line.classList.remove("line--waiting");
-    const known = said && find(said);
-    if (known) own.line.remove();
-    else if (said) own.line.dataset.line = said;
-    if (said) waiting.delete(id);
-    if (html && !known) add(said, html);
-    return;
-  }
+  if (ok && said) return void add(said, html, id);
   waiting.delete(id);
-  refuse(own.line, refused);
+  if (!ok) return refuse(own.line, refused);
+  own.line.classList.remove("line--waiting");
+  if (held) own.line.append(document.getElementById("t-held").content.cloneNode(true));
 }
 
 /* The line stays where it is, says why, and can be sent again as it was. */

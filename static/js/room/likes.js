@@ -1,6 +1,6 @@
 /* Likes: hearts rise at once, taps are counted and sent together, and the total is the server's. */
 
-const SEND_MS = 600;
+const SEND_MS = 800;
 const MAX_HEARTS = 18;
 const COLOURS = ["#ff5d73", "#ff8a4c", "#ffd36b", "#ff7ab8", "#ff4d2e"];
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -14,9 +14,11 @@ export function start(socket, root) {
   const shown = root.querySelector("[data-likes]");
   total = Number(shown.dataset.likes);
   const tap = () => {
+    rise(box);
+    // A guest may play; only people are counted.
+    if (!("signedIn" in root.dataset)) return;
     pending += 1;
     write(shown, total + pending);
-    rise(box);
   };
   button.addEventListener("click", tap);
   root.addEventListener("dblclick", (event) => event.target.closest(".state, .stage") && tap());

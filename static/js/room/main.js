@@ -11,6 +11,7 @@ import * as numbers from "./numbers.js";
 import * as panels from "./panels.js";
 import * as sheets from "./sheets.js";
 import * as stage from "./stage.js";
+import * as swipe from "./swipe.js";
 
 const root = document.querySelector("main.room");
 const socket = new Socket(root);
@@ -25,5 +26,6 @@ chat.start(socket, root);
 likes.start(socket, root);
 numbers.start(socket);
 stage.start(root);
+swipe.start(root);
 connection.start(socket);
 socket.start();

@@ -86,15 +86,19 @@ export class Socket extends EventTarget {
     const wasLost = this.tries > 0 || this.wasOpen;
     this.tries = 0;
     this.wasOpen = true;
-    if (wasLost || frame.seq > this.seq) this.catchUp();
+    // What was said between drawing the page and joining is asked for too, spread over a moment when a whole room loads at once.
+    clearTimeout(this.first);
+    if (wasLost) this.catchUp();
+    else this.first = setTimeout(() => this.catchUp(), Math.random() * JITTER_MS);
     this.tell("up", wasLost);
   }
 
   moved(frame) {
-    const isGap = (frame.since ?? frame.seq - 1) > this.seq && !this.isCatching;
-    this.isCatching = false;
-    if (isGap) this.catchUp();
-    else this.seq = Math.max(this.seq, frame.seq);
+    // A frame covers the events after `since` up to `seq`; an answer to catch_up covers all.
+    const isGap = (frame.since ?? frame.seq - 1) > this.seq;
+    if (frame.kind === "caught_up") this.isCatching = false;
+    if (!isGap) this.seq = Math.max(this.seq, frame.seq);
+    else if (!this.isCatching) this.catchUp();
   }
 
   catchUp() {
@@ -126,7 +130,19 @@ export class Socket extends EventTarget {
     const wait = WAIT_MS[Math.min(this.tries, WAIT_MS.length - 1)] + (first && code === 4001 ? 0 : Math.random() * JITTER_MS);
     this.tries += 1;
     if (code === 4001 || this.tries > 2) await this.renew();
+    if (this.tries > 2) this.poll();
     this.timer = setTimeout(() => this.open(), wait);
+  }
+
+  /* Where sockets do not get through, plain requests keep the room true. */
+  async poll() {
+    try {
+      const query = new URLSearchParams({ seq: this.seq, chat: this.chat });
+      const answer = await fetch(`${this.root.dataset.catchupUrl}?${query}`, { headers: { Accept: "application/json" } });
+      if (answer.ok && !this.isOpen) this.receive(await answer.json());
+    } catch {
+      // Still offline.
+    }
   }
 
   async renew() {

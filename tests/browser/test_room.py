@@ -1,0 +1,228 @@
+"""The live room in real browsers: what reaches every screen, what survives, what can be done by keyboard or without a script."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from accounts.models import User
+from rooms import chat, stage
+from rooms.models import ChatLine, Room
+from tests import cast
+from tests.browser.site import Line, Site
+
+OPEN_MS = 15_000
+
+
+@pytest.fixture
+def goods(room: Room) -> list:
+    titles = ["洛川红富士 5斤装", "秦岭百花蜜 500g", "安溪铁观音 250g"]
+    return [cast.make_shelf_item(room, cast.make_product(title=title)) for title in titles]
+
+
+def enter(page: Page, path: str = "/live/axia") -> Page:
+    """Opens the room and waits until its connection is up."""
+    with page.expect_websocket(timeout=OPEN_MS) as socket:
+        page.goto(path)
+    socket.value.wait_for_event("framereceived", timeout=OPEN_MS)
+    return page
+
+
+def say(room: Room, user: User, text: str) -> ChatLine:
+    ChatLine.objects.filter(user=user).update(at="2020-01-01T00:00Z")  # the tempo rule is not what is tested here
+    return chat.say(room=room, user=user, key=uuid.uuid4(), text=text)
+
+
+def test_a_pin_reaches_two_screens_within_a_second(site: Site, phone, desktop, room: Room, anchor: User, viewer: User, goods: list) -> None:
+    stage.pin(room=room, item=goods[0], by=anchor)
+    screens = [enter(phone(viewer)), enter(desktop())]
+    for page in screens:
+        expect(page.locator("#panel-pin")).to_contain_text("洛川红富士")
+    began = time.monotonic()
+    stage.pin(room=room, item=goods[1], by=anchor)
+    for page in screens:
+        expect(page.locator("#panel-pin")).to_contain_text("秦岭百花蜜", timeout=1000)
+    assert time.monotonic() - began < 1.5  # both, including the time to look
+    expect(screens[0].locator("#announce")).to_contain_text("秦岭百花蜜")
+
+
+def test_a_half_typed_line_survives_a_live_change(site: Site, phone, room: Room, anchor: User, viewer: User, goods: list) -> None:
+    page = enter(phone(viewer))
+    field = page.locator("#say-text")
+    field.fill("这个甜不")
+    field.focus()
+    stage.pin(room=room, item=goods[2], by=anchor)
+    expect(page.locator("#panel-pin")).to_contain_text("铁观音")
+    expect(field).to_have_value("这个甜不")
+    expect(field).to_be_focused()
+    page.keyboard.type("甜")
+    expect(field).to_have_value("这个甜不甜")
+
+
+def test_an_own_line_is_grey_then_black_and_never_double(site: Site, phone, desktop, room: Room, viewer: User) -> None:
+    mine, other = enter(phone(viewer)), enter(desktop())
+    mine.locator("#say-text").fill("一号链接还有吗")
+    mine.locator("#say-text").press("Enter")
+    expect(mine.locator("#chat .line", has_text="一号链接还有吗")).to_have_count(1, timeout=300)
+    expect(other.locator("#chat .line", has_text="一号链接还有吗")).to_have_count(1)
+    expect(mine.locator("#chat .line--waiting")).to_have_count(0)
+    mine.wait_for_timeout(400)
+    for page in (mine, other):
+        expect(page.locator("#chat .line", has_text="一号链接还有吗")).to_have_count(1)
+    expect(mine.locator("#chat .line--own")).to_have_count(1)
+    expect(other.locator("#chat .line--own")).to_have_count(0)
+
+
+def test_too_fast_is_told_at_the_line_and_keeps_the_words(site: Site, phone, room: Room, viewer: User) -> None:
+    page = enter(phone(viewer))
+    for text in ("第一句", "第二句"):
+        page.locator("#say-text").fill(text)
+        page.locator("#say-text").press("Enter")
+    refused = page.locator("#chat .line--refused")
+    expect(refused).to_contain_text("第二句")
+    expect(refused).to_contain_text("太快了")
+    refused.get_by_role("button").click()
+    expect(page.locator("#say-text")).to_have_value("第二句")
+    assert ChatLine.objects.filter(room=room).count() == 1
+
+
+def test_five_seconds_offline_are_caught_up_without_doubles(
+    site: Site, line: Line, phone, room: Room, anchor: User, viewer: User, goods: list
+) -> None:
+    stage.pin(room=room, item=goods[0], by=anchor)
+    say(room, viewer, "断线之前")
+    page = enter(phone(), f"{line.url}/live/axia")
+    line.cut()
+    expect(page.locator("#link-state")).to_contain_text("重连", timeout=OPEN_MS)
+    stage.pin(room=room, item=goods[1], by=anchor)
+    for n in range(3):
+        say(room, viewer, f"断线之中 {n}")
+    page.wait_for_timeout(5000)
+    line.mend()
+    expect(page.locator("#panel-pin")).to_contain_text("秦岭百花蜜", timeout=20_000)
+    expect(page.locator("#chat .line", has_text="断线之中 2")).to_have_count(1)
+    say(room, viewer, "恢复之后")
+    expect(page.locator("#chat .line", has_text="恢复之后")).to_have_count(1)
+    said = [re.sub(r"^\S+?(?=断线|恢复)", "", text.strip()).strip() for text in page.locator("#chat .line").all_inner_texts()]
+    assert [text.split("\n")[-1] for text in said] == ["断线之前", "断线之中 0", "断线之中 1", "断线之中 2", "恢复之后"]
+    expect(page.locator("#link-state")).to_be_hidden(timeout=6000)
+
+
+def test_a_restarted_server_is_found_again(site: Site, phone, room: Room, anchor: User, goods: list) -> None:
+    page = enter(phone())
+    site.restart()
+    stage.pin(room=room, item=goods[1], by=anchor)
+    expect(page.locator("#panel-pin")).to_contain_text("秦岭百花蜜", timeout=30_000)
+
+
+def test_the_end_of_the_show_leaves_the_goods(site: Site, phone, room: Room, anchor: User, goods: list) -> None:
+    page = enter(phone())
+    stage.end_show(room=room, by=anchor)
+    expect(page.get_by_text("直播已结束")).to_be_visible()
+    expect(page.locator("#panel-shelf")).to_contain_text("安溪铁观音")
+    expect(page.locator("#shelf")).to_be_visible()
+    expect(page.locator("#say")).to_be_hidden()
+
+
+def test_likes_rise_for_everyone(site: Site, phone, desktop, room: Room, viewer: User) -> None:
+    mine, other = enter(phone(viewer)), enter(desktop())
+    for _ in range(5):
+        mine.locator("#like").click()
+    expect(mine.locator("[data-likes]")).to_have_text("5")
+    expect(other.locator("[data-likes]")).to_have_text("5")
+
+
+def test_a_guest_keeps_her_words_through_the_sign_in(site: Site, phone, login, room: Room, viewer: User) -> None:
+    page = enter(phone())
+    page.locator("#say-text").fill("想问问怎么发货")
+    page.locator("#say-text").press("Enter")
+    sheet = page.locator("#sheet")
+    expect(sheet).to_be_visible()
+    href = sheet.get_by_role("link").first.get_attribute("href")
+    assert href is not None
+    assert href.endswith("next=/live/axia")
+    assert not ChatLine.objects.exists()
+    login(page, viewer)
+    page.reload()
+    expect(page.locator("#say-text")).to_have_value("想问问怎么发货")
+    assert not ChatLine.objects.exists()  # nothing was said for her
+
+
+def test_sheets_by_keyboard(site: Site, phone, room: Room, goods: list) -> None:
+    page = enter(phone())
+    bag = page.locator(".bag")
+    bag.focus()
+    page.keyboard.press("Enter")
+    sheet = page.locator("#sheet")
+    expect(sheet).to_contain_text("秦岭百花蜜")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate("!document.activeElement.closest('main')")  # the show behind the sheet is out of reach
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(bag).to_be_focused()
+    expect(page.locator("main #panel-shelf")).to_have_count(1)  # the shelf went home
+
+
+def test_the_shelf_stays_live_inside_its_sheet(site: Site, phone, room: Room, anchor: User, goods: list) -> None:
+    page = enter(phone())
+    page.locator(".bag").click()
+    expect(page.locator("#sheet .shelf__item--on")).to_have_count(0)
+    stage.pin(room=room, item=goods[1], by=anchor)
+    expect(page.locator("#sheet [data-item]", has_text="秦岭百花蜜")).to_contain_text("讲解中")
+
+
+def test_sharing_opens_over_the_show(site: Site, phone, room: Room) -> None:
+    page = enter(phone())
+    page.get_by_role("link", name="分享").click()
+    expect(page.locator("#sheet .qr svg")).to_be_visible()
+    expect(page.locator("#share-link")).to_have_value(f"{site.url}/live/axia")
+    assert page.url == f"{site.url}/live/axia"
+
+
+def test_reading_back_is_not_disturbed_by_new_lines(site: Site, phone, room: Room, viewer: User) -> None:
+    for n in range(40):
+        say(room, viewer, f"第 {n} 句")
+    page = enter(phone())
+    log = page.locator("#chat-log")
+    log.evaluate("node => { node.scrollTop = 0; node.dispatchEvent(new Event('scroll')); }")
+    say(room, viewer, "新来的一句")
+    chip = page.locator("#chat-new")
+    expect(chip).to_contain_text("1 条新消息")
+    assert log.evaluate("node => node.scrollTop") == 0
+    chip.click()
+    expect(page.get_by_text("新来的一句")).to_be_in_viewport()
+    expect(chip).to_be_hidden()
+
+
+def test_useful_without_a_script(site: Site, phone, room: Room, anchor: User, viewer: User, goods: list) -> None:
+    stage.pin(room=room, item=goods[0], by=anchor)
+    page = phone(viewer, java_script_enabled=False)
+    page.goto("/live/axia")
+    expect(page.locator("#panel-pin")).to_contain_text("洛川红富士")
+    page.locator("#say-text").fill("没有脚本也能说话")
+    page.locator("#say-text").press("Enter")
+    expect(page.locator("#chat")).to_contain_text("没有脚本也能说话")
+    page.locator(".bag").click()
+    expect(page.locator("#shelf")).to_be_visible()
+
+
+@pytest.mark.parametrize("shape", ["phone", "desktop"])
+def test_no_accessibility_fault(
+    site: Site, request, axe: Callable[..., None], shape: str, room: Room, anchor: User, viewer: User, goods: list
+) -> None:
+    stage.pin(room=room, item=goods[0], by=anchor)
+    say(room, viewer, "一号链接")
+    page = request.getfixturevalue(shape)(viewer)
+    axe(enter(page))
+    if shape == "phone":
+        page.locator(".bag").click()
+        axe(page, "#sheet")
+    stage.end_show(room=room, by=anchor)
+    expect(page.get_by_text("直播已结束")).to_be_visible()
+    axe(page)
+    page.goto("/")
+    axe(page)
