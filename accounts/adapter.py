@@ -21,7 +21,7 @@ class ChinesePhoneField(PhoneField):
     """A phone number; without a country code it is a mainland mobile."""
 
     def __init__(self, **options: Any) -> None:
-        options["label"] = _("Phone number")
+        options |= {"label": _("Phone number"), "required": True}
         widget = forms.TextInput(
             attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel", "placeholder": _("11-digit mobile number")}
         )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -20,6 +21,16 @@ from accounts.phones import mask
 from liveshop.clock import now
 
 admin.site.unregister(Group)
+admin.site.unregister(EmailAddress)  # people are known by phone
+
+POWER_NAMES = {
+    Power.MUTE: _("mute"),
+    Power.BAN: _("ban"),
+    Power.DELETE_CHAT: _("delete chat lines"),
+    Power.FREEZE_DEAL: _("freeze deals"),
+    Power.CUT_SHOW: _("cut shows"),
+    Power.SEE_EARNINGS: _("see earnings"),
+}
 
 
 class Desk(ModelAdmin):
@@ -84,7 +95,7 @@ class UserAdmin(Desk):
     def masked_phone(self, user: User) -> str:
         return mask(user.phone)
 
-    @display(description=_("roles"), label={"operator": "info", "anchor": "warning"})
+    @display(description=_("roles"), label={"operator": "info", "anchor": "warning", "viewer": "success"})
     def roles(self, user: User) -> tuple[str, Any]:
         if user.is_staff:
             return "operator", _("operator")
@@ -127,7 +138,19 @@ class SanctionAdmin(Desk):
     autocomplete_fields = ["user"]
     ordering = ["-id"]
     new_fields = ["user", "kind", "scope", "rule", "proof", "expires_at"]
-    fixed_fields = ["public_id", "user", "kind", "scope", "rule", "evidence", "expires_at", "actor", "starts_at", "lifted_at", "lifted_by"]
+    fixed_fields = [
+        "public_id",
+        "user",
+        "kind",
+        "scope",
+        "rule",
+        "proof_given",
+        "expires_at",
+        "actor",
+        "starts_at",
+        "lifted_at",
+        "lifted_by",
+    ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self._is_mine(request)
@@ -168,6 +191,10 @@ class SanctionAdmin(Desk):
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """The audit log has it already."""
 
+    @display(description=_("evidence"))
+    def proof_given(self, sanction: Sanction) -> str:
+        return "; ".join(f"{value}" for value in sanction.evidence.values()) or "–"
+
     @display(description=_("user"))
     def who(self, sanction: Sanction) -> str:
         return sanction.user.nickname if sanction.user else "–"
@@ -203,7 +230,7 @@ class ScopeForm(forms.ModelForm):
     powers = forms.MultipleChoiceField(
         label=_("powers"),
         required=False,
-        choices=[(power.value, power.value) for power in sorted(access.OPERATOR_POWERS)],
+        choices=[(power.value, POWER_NAMES[power]) for power in sorted(access.OPERATOR_POWERS)],
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -223,6 +250,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     """Operator groups: only a superuser changes them."""
 
     inlines = [ScopeInline]
+    fields = ["name"]
     list_display = ["name", "powers"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
@@ -232,7 +260,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     @display(description=_("powers"))
     def powers(self, group: Group) -> str:
         scope: OperatorScope | None = getattr(group, "operator_scope", None)
-        return ", ".join(scope.powers) if scope else "–"
+        return "、".join(str(POWER_NAMES.get(Power(power), power)) for power in scope.powers) if scope and scope.powers else "–"
 
 
 def acting(request: HttpRequest) -> User:

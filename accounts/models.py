@@ -185,3 +185,6 @@ class OperatorScope(models.Model):
     class Meta:
         verbose_name = _("operator scope")
         verbose_name_plural = _("operator scopes")
+
+    def __str__(self) -> str:
+        return self.group.name

@@ -143,7 +143,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"phone", "username"}
-ACCOUNT_SIGNUP_FIELDS = ["phone*", "password1"]
+# Without a star, so that accounts without a phone (made on the command line) may sign in; the sign-up form demands one all the same.
+ACCOUNT_SIGNUP_FIELDS = ["phone", "password1"]
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.NicknameForm"
 ACCOUNT_FORMS = {"request_login_code": "accounts.login.RequestCodeForm"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
@@ -234,7 +235,26 @@ LOG_JSON = env.bool("LOG_JSON", PRODUCTION)
 LOGGING = logs.logging_settings(as_json=LOG_JSON, level=LOG_LEVEL)
 logs.configure_structlog()
 
-UNFOLD = {"SITE_TITLE": "liveshop", "SITE_HEADER": "liveshop", "DASHBOARD_CALLBACK": "rooms.admin.dashboard"}
+UNFOLD = {
+    "SITE_TITLE": "liveshop",
+    "SITE_HEADER": "liveshop",
+    "DASHBOARD_CALLBACK": "rooms.admin.dashboard",
+    "COLORS": {
+        "primary": {
+            "50": "#fff4f0",
+            "100": "#ffe6de",
+            "200": "#ffc9bd",
+            "300": "#ffa48f",
+            "400": "#ff7a5c",
+            "500": "#ff4d2e",
+            "600": "#e0301e",
+            "700": "#c02a10",
+            "800": "#9a2211",
+            "900": "#7a1c10",
+            "950": "#430b05",
+        }
+    },
+}
 
 if PRODUCTION:
     _unsafe = [

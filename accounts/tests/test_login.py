@@ -122,6 +122,11 @@ class TestByPassword:
         done = client.post("/accounts/login/", {"login": typed, "password": "test-pass-123", "next": ROOM})
         assert (done.status_code, done["Location"], who(client)) == (302, ROOM, viewer)
 
+    def test_an_operator_without_a_phone_comes_in_by_user_name(self, client: Client) -> None:
+        chief = cast.make_user(phone=None, is_staff=True)
+        client.post("/accounts/login/", {"login": chief.username, "password": "test-pass-123"})
+        assert who(client) == chief
+
     def test_wrong_ones_are_refused_and_limited(self, client: Client, viewer: User) -> None:
         for _ in range(5):
             page = client.post("/accounts/login/", {"login": viewer.phone, "password": "wrong-pass-1"})
@@ -162,6 +167,10 @@ class TestSignUp:
         page = client.post("/accounts/signup/", self.FORM | {"nickname": nickname})
         assert why in page.content.decode()
         assert User.objects.count() == 1
+
+    def test_a_phone_is_needed(self, client: Client) -> None:
+        assert client.post("/accounts/signup/", self.FORM | {"phone": ""}).status_code == 200
+        assert not User.objects.exists()
 
     def test_a_weak_password_is_refused(self, client: Client) -> None:
         client.post("/accounts/signup/", self.FORM | {"password1": "12345678"})
