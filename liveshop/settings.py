@@ -143,8 +143,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"phone", "username"}
-# Without a star, so that accounts without a phone (made on the command line) may sign in; the sign-up form demands one all the same.
-ACCOUNT_SIGNUP_FIELDS = ["phone", "password1"]
+ACCOUNT_SIGNUP_FIELDS = ["phone*", "password1"]
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.NicknameForm"
 ACCOUNT_FORMS = {"request_login_code": "accounts.login.RequestCodeForm"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
