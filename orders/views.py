@@ -43,7 +43,9 @@ def _sheet(request: HttpRequest, wish: wishes.Wish, *, refused: Refused | None =
         "refused": refused and explain(refused),
         "refused_order": refused.facts.get("order") if refused else None,
         "accepted": accepted,
-        "address_form": AddressForm(initial={"name": buyer.nickname, "phone": buyer.phone}) if shown.needs_address else None,
+        "address_form": AddressForm(initial={"name": buyer.nickname, "phone": (buyer.phone or "").removeprefix("+86")})
+        if shown.needs_address
+        else None,
         "next_url": sheets.address_of(wish),
         "pay_minutes": settings.ORDER_PAY_MINUTES,
         "unit_fen": shown.sheet.lines[0].unit_price_fen if shown.sheet else wish.sku.price_fen,
