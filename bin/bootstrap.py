@@ -70,7 +70,7 @@ def install(names: list[str]) -> None:
     if told.returncode:
         log = VENV / "pip.log"
         log.write_text(told.stdout, encoding="utf-8")
-        stop(f"pip could not install the requirements: {last_line(told.stdout)} (all of it: {log})")
+        stop(f"pip could not install the requirements (is the network there?): {last_line(told.stdout)} (all of it: {log})")
 
 
 def works(python: Path) -> bool:
