@@ -140,7 +140,7 @@ def _require_right(by: User, target: Target, room: Room | None, funder: str) -> 
     shop = target.product.shop if target.product else target.shop
     if by.is_superuser:
         return
-    if funder == CouponFunder.PLATFORM or target.kind in (CouponTarget.PLATFORM, CouponTarget.CATEGORY) and shop is None:
+    if funder == CouponFunder.PLATFORM or (target.kind in (CouponTarget.PLATFORM, CouponTarget.CATEGORY) and shop is None):
         raise Refused(Code.FORBIDDEN, why=_("Only an operator may spend the platform’s money"))
     if shop is not None and shop.owner_id == by.pk:
         return

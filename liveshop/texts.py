@@ -48,6 +48,7 @@ NAMES = {
 OWN_NAMES = re.compile(r"简体中文|中文")  # a language is named in itself
 BILINGUAL = {"templates/500.html"}  # drawn when nothing works any more, so it says both languages itself
 SPOKEN_ATTRIBUTES = {"placeholder", "aria-label", "title", "alt"}
+ATTRIBUTE = re.compile(r"""[\w:-]+=("[^"]*"|'[^']*')""")  # a fragment may be nothing but attributes for an open tag
 SILENT_TAGS = {"script", "style", "svg", "code", "pre", "kbd"}
 
 
@@ -126,6 +127,7 @@ def written_in() -> Iterator[str]:
 def bare_words(source: str) -> list[str]:
     """Texts and spoken attributes of a template that stand outside of translation tags."""
     source = re.sub(r"\{%-?\s*blocktrans(?:late)?\b.*?endblocktrans(?:late)?\s*%\}", "", source, flags=re.DOTALL)
+    source = re.sub(r"\{%\s*block\s+\w*class\s*%\}.*?\{%\s*endblock.*?%\}", "", source, flags=re.DOTALL)
     reader = _Reader()
     reader.feed(re.sub(r"\{%.*?%\}|\{\{.*?\}\}", "", source, flags=re.DOTALL))
     return [text for text in reader.heard if set(WORD.findall(text)) - NAMES]
@@ -150,8 +152,9 @@ class _Reader(HTMLParser):
         self.silence -= tag in SILENT_TAGS and self.silence > 0
 
     def handle_data(self, data: str) -> None:
-        if not self.silence and data.strip():
-            self.heard.append(" ".join(data.split()))
+        words = " ".join(ATTRIBUTE.sub("", data).split())
+        if not self.silence and words:
+            self.heard.append(words)
 
 
 def python_files() -> list[Path]:

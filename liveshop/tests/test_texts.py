@@ -46,6 +46,8 @@ def test_texts_in_templates(source: str, found: list[tuple[str | None, str, str 
         ("<script>const word = 'x'</script><style>p {color: red}</style>", []),
         ("<p>{% blocktranslate %}Buy <b>now</b>{% endblocktranslate %}</p>", []),
         ("<p>liveshop · SKU</p>", []),
+        ("{% block body_class %}room-page{% endblock %}", []),
+        ('{% if x %} hx-post="{{ url }}" hx-swap="outerHTML"{% endif %}', []),
     ],
 )
 def test_words_no_translation_can_reach(source: str, words: list[str]) -> None:
