@@ -90,7 +90,10 @@ def prepare(home: Path) -> tuple[ModuleType, EmbeddedPostgres | None]:
 def prepare_site(settings: ModuleType, home: Path) -> None:
     """Translations, tables, files and demo data."""
     with step("translations"):
-        translations.compile_all()
+        try:
+            translations.compile_all()
+        except (translations.TranslationsDisagree, ValueError) as problem:
+            raise CannotRun(f"the translations cannot be compiled: {problem}") from problem
     with step("tables"):
         manage(home, "migrate", "--no-input", "-v", "0")
     if settings.PRODUCTION:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from liveshop import texts
+from liveshop import texts, translations
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,7 @@ def test_words_no_translation_can_reach(source: str, words: list[str]) -> None:
 def test_the_site_has_texts_in_python_and_in_templates() -> None:
     places = {text.place.rsplit(".", 1)[1].split(":")[0] for text in texts.found_texts()}
     assert places == {"py", "html"}
+
+
+def test_the_areas_agree_on_every_text() -> None:
+    assert len(translations.merged(translations.LOCALE / texts.LANGUAGE)) > 50
