@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import sanctions
 from accounts.models import SanctionKind, User
+from liveshop import wiring
 from rooms import events
 from rooms.models import ChatLine, Follow, Pin, Room, Show, ShowReminder, ShowState
 from tests import cast
@@ -56,6 +57,17 @@ def test_no_primary_key_in_the_page(client_of, room: Room) -> None:
     _, page = get(client_of(), "/live/axia2")
     assert f'data-room="{room.public_id}"' in page
     assert f'data-room="{room.pk}"' not in page
+
+
+def own_card(room: Room, user: User) -> str:
+    """Stands for what campaigns draw of a person's claims."""
+    return f'<div data-for-deal="abc">{user.nickname}</div>'
+
+
+def test_ones_own_cards_are_in_the_page_and_nobody_elses(client_of, room: Room, viewer: User, monkeypatch) -> None:
+    monkeypatch.setattr(wiring, "PERSONAL_PANEL", f"{__name__}:own_card")
+    assert '<div data-for-deal="abc">小满</div>' in get(client_of(viewer), "/live/axia")[1]
+    assert "data-for-deal" not in get(client_of(), "/live/axia")[1]
 
 
 @pytest.mark.parametrize(

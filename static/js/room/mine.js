@@ -1,5 +1,6 @@
 /* A person's own results come as `<div data-for-deal|data-for-coupon>` blocks; each goes over its card's action area. */
 
+const SLOT = "[data-panel='drops'] [data-slot='action']";
 const blocks = new Map();
 let holder;
 
@@ -11,6 +12,8 @@ export function start(socket) {
     read(html, true);
     placeAll();
   });
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => keepShared(detail.target));
+  document.addEventListener("htmx:afterSettle", ({ detail }) => detail.target.matches(SLOT) && place(detail.target.innerHTML));
   document.addEventListener("panel", (event) => event.detail === "drops" && placeAll());
 }
 
@@ -34,6 +37,11 @@ function read(html, isAll) {
   }
 }
 
+/* What everybody sees below a personal answer comes back when the answer goes. */
+function keepShared(slot) {
+  if (slot.matches(SLOT)) slot.shared ??= [...slot.childNodes];
+}
+
 function drop(id) {
   blocks.delete(id);
   const [kind, target] = id.split(":");
@@ -55,7 +63,7 @@ export function placeAll() {
       continue;
     }
     if (slot.firstElementChild?.outerHTML === source) continue;
-    slot.shared ??= [...slot.childNodes];
+    keepShared(slot);
     slot.innerHTML = source;
     globalThis.htmx?.process(slot);
   }

@@ -11,6 +11,7 @@ export function start(root) {
   document.addEventListener("click", clicked);
   addEventListener("popstate", () => dialog.open && dialog.close());
   document.addEventListener("htmx:afterSwap", (event) => event.detail.target === body && arrived());
+  document.addEventListener("htmx:beforeSwap", signInFirst);
   document.addEventListener("htmx:sendError", (event) => event.detail.target === body && body.replaceChildren(copy("t-failed")));
   root.addEventListener("close-sheet", () => dialog.close());
 }
@@ -41,6 +42,13 @@ export function openLogin() {
 export function openAt(url) {
   open(copy("t-loading"));
   globalThis.htmx.ajax("GET", url, { target: body, swap: "innerHTML", source: body });
+}
+
+/* A guest's tap outside a sheet asks her to sign in over the show, instead of a refusal in the button's place. */
+function signInFirst({ detail }) {
+  if (detail.xhr.status !== 401 || dialog.contains(detail.target)) return;
+  detail.shouldSwap = false;
+  openLogin();
 }
 
 /* Moves a part of the page into the sheet and back, so that it stays the one the live updates know. */
