@@ -76,7 +76,8 @@ def as_news(line: ChatLine) -> dict[str, Any]:
     return {"id": line.public_id, "html": render_to_string("rooms/_chat_line.html", {"line": line}), "key": str(line.key or "")}
 
 
-def _shown(room: "Room | int") -> Any:
+def shown(room: "Room | int") -> "QuerySet[ChatLine]":
+    """The lines everybody may read, with what their partial needs."""
     room_id = room.pk if isinstance(room, Room) else room
     return ChatLine.objects.filter(room_id=room_id, state=ChatState.SHOWN).select_related("user", "room")
 

@@ -232,7 +232,7 @@ class TestAbuse:
                 return told, await until(socket, kind("state"))
 
         told, state = run(errand())
-        assert told["refused"]["code"] in {"INVALID", "NOT_FOUND"}
+        assert told["refused"]["code"] in {"INVALID", "NOT_FOUND", "ENDED"}
         assert state["seq"] == 0
 
     def test_a_flood_is_slowed_down_and_then_cut(self, site: Site, room: Room, both: tuple[str, str]) -> None:
@@ -245,7 +245,8 @@ class TestAbuse:
                     pass
                 return await closes_with(socket)
 
-        assert run(errand()) == 1008
+        # The server says 1008; a client still writing may see the connection reset before it reads that.
+        assert run(errand()) in {1008, 1006}
 
     def test_an_oversized_message_ends_its_own_socket_only(self, site: Site, room: Room, both: tuple[str, str]) -> None:
         async def errand() -> tuple[int, dict[str, Any]]:
