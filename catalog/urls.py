@@ -1,7 +1,3 @@
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver
 
-from catalog import views
-
-urlpatterns: list[URLPattern | URLResolver] = [
-    path("p/<str:public_id>", views.product_page, name="product"),
-]
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "pinned": "A product is being shown",
     "unpinned": "No product is being shown",
     "shelf_changed": "A product was added, removed or moved",
+    "cover_changed": "The room has another cover picture",
     "notice_changed": "The notice board has a new text",
     "modes_changed": "Slow mode, followers-only or approval was switched",
     "words_changed": "The room's word list was edited; no viewer panel changes",

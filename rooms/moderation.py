@@ -15,8 +15,9 @@ from accounts import access, audit, sanctions
 from accounts.models import Sanction, SanctionKind, User
 from liveshop import bus
 from liveshop.refusals import Code, Refused
-from rooms import events
+from rooms import chat, events, wordlist
 from rooms.models import ChatLine, ChatState, ModeratorGrant, Room, RoomWord
+from rooms.realtime import hub
 
 SLOW_MODES_S = (0, 3, 10, 30)
 MUTE_MINUTES = (5, 30, 60, 1440)
@@ -32,7 +33,8 @@ def delete_line(*, room: Room, line: ChatLine, by: User) -> None:
         if not _decide_in_tx(room, line, by, [ChatState.SHOWN, ChatState.HELD], ChatState.DELETED):
             return
         audit.record_in_tx(actor=by, action="chat_deleted", subject=f"room:{room.public_id}", before=_as_evidence(line))
-        bus.notify_in_tx("talk", {"room": room.pk, "gone": [line.public_id]})
+    hub.publish(room.pk, gone=[line.public_id])
+    hub.publish_staff(room.pk, {"decided": [line.public_id], "by": by.nickname})
 
 
 def approve_line(*, room: Room, line: ChatLine, by: User) -> None:
@@ -42,7 +44,8 @@ def approve_line(*, room: Room, line: ChatLine, by: User) -> None:
         if not _decide_in_tx(room, line, by, [ChatState.HELD], ChatState.SHOWN):
             raise Refused(Code.VERSION_CONFLICT, by=_decider(line))
         audit.record_in_tx(actor=by, action="chat_approved", subject=f"room:{room.public_id}", after=_as_evidence(line))
-        bus.notify_in_tx("talk", {"room": room.pk, "shown": [line.public_id]})
+    hub.publish_staff(room.pk, {"decided": [line.public_id], "by": by.nickname})
+    hub.publish(room.pk, chat=[chat.as_news(line)])
 
 
 def restore_line(*, room: Room, line: ChatLine, by: User) -> None:
@@ -53,7 +56,7 @@ def restore_line(*, room: Room, line: ChatLine, by: User) -> None:
         if not mine.filter(pk=line.pk, room=room, state=ChatState.DELETED).update(state=ChatState.SHOWN):
             raise Refused(Code.ENDED)
         audit.record_in_tx(actor=by, action="chat_restored", subject=f"room:{room.public_id}", after=_as_evidence(line))
-        bus.notify_in_tx("talk", {"room": room.pk, "shown": [line.public_id]})
+    hub.publish(room.pk, chat=[chat.as_news(line)])
 
 
 def mute(*, room: Room, user: User, by: User, minutes: int, rule: str, line: ChatLine | None = None) -> Sanction:
@@ -114,6 +117,7 @@ def add_word(*, room: Room, word: str, by: User, action: str = "hold") -> RoomWo
         row, _is_new = RoomWord.objects.update_or_create(room=room, word=word, defaults={"action": action})
         audit.record_in_tx(actor=by, action="word_added", subject=f"room:{room.public_id}", after={"word": word, "action": action})
         events.publish_in_tx(room_id=room.pk, kind="words_changed", panels=[], actor=by, facts={"word": word})
+    wordlist.forget(room.pk)
     return row
 
 
@@ -124,6 +128,7 @@ def remove_word(*, room: Room, word: str, by: User) -> None:
         if RoomWord.objects.filter(room=room, word=word).delete()[0]:
             audit.record_in_tx(actor=by, action="word_removed", subject=f"room:{room.public_id}", before={"word": word})
             events.publish_in_tx(room_id=room.pk, kind="words_changed", panels=[], actor=by, facts={"word": word})
+    wordlist.forget(room.pk)
 
 
 def grant_moderator(*, room: Room, user: User, powers: Iterable[str], by: User, expires_at: datetime | None = None) -> ModeratorGrant:

@@ -1,4 +1,4 @@
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from rooms import views
 
@@ -10,4 +10,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("live/<slug:slug>/follow", views.follow, name="room_follow"),
     path("live/<slug:slug>/reserve", views.reserve, name="room_reserve"),
     path("live/<slug:slug>/share", views.share, name="room_share"),
+    path("studio/", include("rooms.studio.urls")),
 ]
