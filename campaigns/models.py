@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from liveshop.ids import public_id
 
@@ -93,7 +94,7 @@ class Deal(models.Model):
 
 
 class ClaimState(models.IntegerChoices):
-    HELD = 1, _("held")
+    HELD = 1, pgettext_lazy("claim", "held")
     ORDERED = 2, _("ordered")
     PAID = 3, _("paid")
     EXPIRED = 4, _("expired")
