@@ -43,7 +43,7 @@ def checks(room: Room, title: str) -> list[Check]:
             True,
             "shelf",
         ),
-        Check("stock", _stock(items, empty), len(empty) < len(items), True, "shelf"),
+        Check("stock", _stock(items, empty), bool(items) and not empty, len(empty) == len(items), "shelf"),
         Check(
             "words",
             _("“%(word)s” is not allowed in advertising") % {"word": word} if word else _("No forbidden words"),
