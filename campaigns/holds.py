@@ -3,18 +3,17 @@
 Whether a hold has run out is judged by the database's clock in the statement that decides. Locks: deal, then claim.
 """
 
+from functools import partial
+
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from accounts.models import User
-from campaigns import waitlist
+from campaigns import announcements, waitlist
 from campaigns.models import Claim, ClaimKey, ClaimState, Deal, DealState
 from catalog import stock
-from liveshop import bus
 from liveshop.refusals import Code, Refused
-
-REFUNDED = "refunded"
 
 
 def order_in_tx(*, claim_id: int, user: User) -> Claim:
@@ -72,12 +71,10 @@ def give_back_in_tx(*, deal_id: int, units: int) -> None:
             held=F("held") - units, available=F("available") + units, version=F("version") + 1, sold_out_at=None
         )
         waitlist.offer_in_tx(deal_id=deal_id)
-    tell_in_tx(deal)
-
-
-def tell_in_tx(deal: Deal) -> None:
-    """Tell every process that what it remembers of this deal is old."""
-    bus.notify_in_tx("deal", {"id": deal.pk, "deal": deal.public_id, "room": deal.room_id})
+        if deal.available == 0:
+            # After the commit, for the room's lock comes last and the caller is not done yet.
+            transaction.on_commit(partial(announcements.restocked, deal_id), robust=True)
+    announcements.tell_in_tx(deal)
 
 
 def expire_due(limit: int = 500) -> int:

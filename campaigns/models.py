@@ -1,6 +1,6 @@
 """Deals, claims, waitlists, coupons, coupon grants and drops."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -313,3 +313,8 @@ class Drop(models.Model):
                 name="campaigns_drop_of_one_thing",
             ),
         ]
+
+    @property
+    def can_undo(self) -> bool:
+        """Within the seconds in which nobody could tap yet."""
+        return self.pressed_at is not None and self.pressed_at + timedelta(seconds=settings.DROP_UNDO_S) > timezone.now()

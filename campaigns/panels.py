@@ -76,9 +76,9 @@ def mine(room: Room, user: User) -> str:
 
 def bars(room_id: int) -> dict[str, list[int]]:
     """Stock of the room's current deals and coupons by public id, for the ticks: [available, held, sold, total] or [issued, total]."""
-    deals = _open_deals().filter(room_id=room_id).values_list("public_id", "available", "held", "sold", "total")
-    coupons = Coupon.objects.filter(room_id=room_id, state=CouponState.PUBLISHED).values_list("public_id", "issued", "total")
-    return {public_id: list(counts) for public_id, *counts in [*deals, *coupons]}
+    found = {deal.public_id: [deal.available, deal.held, deal.sold, deal.total] for deal in _open_deals().filter(room_id=room_id)}
+    coupons = Coupon.objects.filter(room_id=room_id, state=CouponState.PUBLISHED)
+    return found | {coupon.public_id: [coupon.issued, coupon.total] for coupon in coupons}
 
 
 def current_deals(room: Room) -> list[Deal]:

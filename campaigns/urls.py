@@ -1,3 +1,15 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from campaigns import studio, views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("claims/", views.claim, name="claim"),
+    path("claims/<uuid:key>", views.claim_result, name="claim_result"),
+    path("deals/<str:public_id>/wait", views.deal_wait, name="deal_wait"),
+    path("coupons/<str:public_id>/take", views.take_coupon, name="take_coupon"),
+    path("me/coupons", views.my_coupons, name="my_coupons"),
+    path("studio/<slug:slug>/drops", studio.drops_panel, name="studio_drops"),
+    path("studio/<slug:slug>/drops/deal", studio.plan_deal, name="studio_plan_deal"),
+    path("studio/<slug:slug>/drops/coupon", studio.plan_coupon, name="studio_plan_coupon"),
+    path("studio/<slug:slug>/drops/<str:public_id>/<str:verb>", studio.act, name="studio_drop_act"),
+]

@@ -12,8 +12,8 @@ from django.db.models import F
 from accounts import access
 from accounts.access import Power
 from accounts.models import User
+from campaigns import announcements
 from campaigns.models import Claim, ClaimState, Deal, DealState, Waiting
-from liveshop import bus
 from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 
@@ -87,7 +87,7 @@ def pass_on_lapsed(limit: int = 100) -> int:
             offered = offer_in_tx(deal_id=deal_id)
             if offered:
                 Deal.objects.filter(pk=deal_id).update(version=F("version") + 1)
-                bus.notify_in_tx("deal", {"id": deal.pk, "deal": deal.public_id, "room": deal.room_id})
+                announcements.tell_in_tx(deal)
             made += offered
     return made
 

@@ -1,3 +1,7 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from catalog import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("p/<str:public_id>", views.product_page, name="product"),
+]

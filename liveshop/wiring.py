@@ -34,7 +34,7 @@ SOCKET_COMMANDS: dict[str, str] = {
     "beat": "rooms.commands:beat",
     "claim": "campaigns.commands:claim",
     "take_coupon": "campaigns.commands:take_coupon",
-    "mine": "campaigns.commands:mine",
+    "mine": "campaigns.commands:mine_command",
 }
 
 # A person's own state in a room (claims held, coupons, waitlist), drawn below the shared panels: function(room, user) -> str.

@@ -30,7 +30,11 @@ def checkout(request: HttpRequest) -> HttpResponseBase:
     """The checkout as a sheet over the show or as a page; a POST places the order."""
     if not request.user.is_authenticated:
         raise Refused(Code.LOGIN_REQUIRED)
-    return _place(request) if request.method == "POST" else _sheet(request, wishes.read(request.user, request.GET.dict()))
+    if request.method == "POST":
+        return _place(request)
+    wish = wishes.read(request.user, request.GET.dict())
+    ordered = wish.claim and readings.of_buyer(request.user).filter(claim=wish.claim).first()
+    return _placed(request, ordered) if ordered else _sheet(request, wish)
 
 
 def _sheet(request: HttpRequest, wish: wishes.Wish, *, refused: Refused | None = None, accepted: str = "") -> HttpResponse:
@@ -67,6 +71,11 @@ def _place(request: HttpRequest) -> HttpResponseBase:
         order = _place_wish(request, buyer, wish, accepted)
     except Refused as refused:
         return _sheet(request, wish, refused=refused, accepted=accepted)
+    return _placed(request, order)
+
+
+def _placed(request: HttpRequest, order: Order) -> HttpResponse:
+    """What comes after ordering: paying, in the same sheet or on the order's page."""
     if _is_fragment(request):
         return render(request, "orders/_placed.html", _order_context(order))
     return redirect("order", order.public_id)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -55,7 +56,7 @@ def post_notice(*, room: Room, text: str) -> ChatLine:
 
 def recent(room: "Room | int", limit: int = HISTORY, before: str = "") -> list[ChatLine]:
     """The last shown lines, oldest first; `before` is the public id of a line to page back from."""
-    lines = _shown(room)
+    lines = shown(room)
     if before:
         lines = lines.filter(pk__lt=ChatLine.objects.filter(public_id=before).values("pk"))
     return list(reversed(lines.order_by("-pk")[:limit]))
@@ -64,7 +65,7 @@ def recent(room: "Room | int", limit: int = HISTORY, before: str = "") -> list[C
 def after(room: "Room | int", public_id: str, limit: int = HISTORY) -> list[ChatLine]:
     """The newest shown lines after a known one, oldest first; for an unknown one the newest at all."""
     known = ChatLine.objects.filter(public_id=public_id).values_list("pk", flat=True).first()
-    lines = _shown(room)
+    lines = shown(room)
     if known:
         lines = lines.filter(pk__gt=known)
     return list(reversed(lines.order_by("-pk")[:limit]))
@@ -75,7 +76,8 @@ def as_news(line: ChatLine) -> dict[str, Any]:
     return {"id": line.public_id, "html": render_to_string("rooms/_chat_line.html", {"line": line}), "key": str(line.key or "")}
 
 
-def _shown(room: "Room | int") -> Any:
+def shown(room: "Room | int") -> "QuerySet[ChatLine]":
+    """The lines everybody may read, with what their partial needs."""
     room_id = room.pk if isinstance(room, Room) else room
     return ChatLine.objects.filter(room_id=room_id, state=ChatState.SHOWN).select_related("user", "room")
 

@@ -1,7 +1,6 @@
 """What one person sees when she opens a room: shared panels, the last chat lines, and her own state."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils.safestring import mark_safe
@@ -72,5 +71,5 @@ def _ships_from(room: Room) -> list[str]:
 def _mine(room: Room, user: User | None) -> str:
     if user is None:
         return ""
-    drawn: Any = wiring.load(wiring.PERSONAL_PANEL)(room, user)
+    drawn: str = wiring.load(wiring.PERSONAL_PANEL)(room, user)
     return mark_safe(drawn)  # drawn by templates, which have escaped what people wrote

@@ -143,9 +143,9 @@ class Session:
         return self.in_window <= MAX_COMMANDS
 
     async def _handle(self, key: str, command: dict[str, Any]) -> None:
-        handler = wiring.load(wiring.SOCKET_COMMANDS[command["c"]])
         with translation.override(self.connection.language):
             try:
+                handler = wiring.load(wiring.SOCKET_COMMANDS[command["c"]])
                 answer = await handler(self.connection, command)
             except Refused as refused:
                 self._refuse(key, refused)

@@ -8,8 +8,9 @@ import structlog
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.db import transaction
 
-from liveshop.bus import RECONNECTED, bus
+from liveshop import bus
 from liveshop.clock import server_ms
 from rooms.realtime import recovery
 from rooms.realtime.frames import Frame, frame
@@ -70,8 +71,10 @@ class Hub:
         self._renderers = asyncio.Semaphore(RENDERERS)
         bus.subscribe("room", self._on_event)
         bus.subscribe("kill", self._on_kill)
-        bus.subscribe(RECONNECTED, lambda _: self._spawn(self._refresh_all()))
-        bus.start()
+        bus.subscribe("talk", self._on_talk)
+        bus.subscribe("news", self._on_news)
+        bus.subscribe(bus.RECONNECTED, lambda _: self._spawn(self._refresh_all()))
+        bus.bus.start()
         self._channel = await get_channel_layer().new_channel("hub")
         self._spawn(self._receive())
 
@@ -195,10 +198,26 @@ class Hub:
                 log.exception("hub_layer_lost")
                 await asyncio.sleep(1)
                 continue
-            if message["type"] == "hub.note":
-                self.note(message["room"], **message["news"])
-            elif message["type"] == "hub.staff":
-                self.tell_staff(message["room"], message["message"])
+            self._on_news(message)
+
+    def _on_talk(self, notice: dict[str, Any]) -> None:
+        """A moderator's decision: lines to take away, or to show after all."""
+        if notice["room"] not in self.rooms:
+            return
+        if notice.get("gone"):
+            self.note(notice["room"], gone=notice["gone"])
+        if notice.get("shown"):
+            self._spawn(self._show_lines(notice["room"], notice["shown"]))
+
+    async def _show_lines(self, room_id: int, public_ids: list[str]) -> None:
+        lines = await _in_thread(recovery.lines)(room_id, public_ids)
+        self.note(room_id, chat=lines)
+
+    def _on_news(self, message: dict[str, Any]) -> None:
+        if message["type"] == "hub.note":
+            self.note(message["room"], **message["news"])
+        elif message["type"] == "hub.staff":
+            self.tell_staff(message["room"], message["message"])
 
     def _spawn(self, errand: Any) -> None:
         task = asyncio.ensure_future(errand)
@@ -247,4 +266,7 @@ def _post(room_id: int, message: dict[str, Any]) -> None:
     elif settings.REDIS_URL:
         asyncio.run(errand)
     else:
-        errand.close()  # no hub in this process and no layer between processes: browsers find the line when they catch up
+        # A worker or a command beside one server process: the database carries it.
+        errand.close()
+        with transaction.atomic():
+            bus.notify_in_tx("news", message)

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
 from django.core.cache import cache
 
 from rooms import chat, panels
 from rooms.models import Room, RoomEvent
 
+log = structlog.get_logger(__name__)
 CACHE_S = 2  # long enough for a storm of reconnects, too short for anyone to see an old price
 MAX_MISSED_LINES = 50
 
@@ -22,7 +24,11 @@ def draw(room_id: int, names: Iterable[str], language: str) -> dict[str, str]:
         key = f"panel:{room_id}:{name}:{language}:{room.seq}"
         html = cache.get(key)
         if html is None:
-            html = panels.render(room, name, language)
+            try:
+                html = panels.render(room, name, language)
+            except Exception:
+                log.exception("panel_failed", panel=name, room=room.slug)
+                continue  # one broken panel must not silence the others
             cache.set(key, html, CACHE_S)
         drawn[name] = html
     return drawn
@@ -39,12 +45,17 @@ def catch_up(room_id: int, seq: int, last_line: str, language: str) -> dict[str,
     else:
         events = RoomEvent.objects.filter(room_id=room_id, seq__gt=seq, seq__lte=present).values_list("panels", flat=True)
         touched = {name for names in events for name in names}
-    lines = chat.after(room_id, last_line, MAX_MISSED_LINES)
-    return {"seq": present, "since": 0, "panels": draw(room_id, sorted(touched), language), "chat": [chat.as_news(line) for line in lines]}
+    missed = chat.after(room_id, last_line, MAX_MISSED_LINES)
+    return {"seq": present, "since": 0, "panels": draw(room_id, sorted(touched), language), "chat": [chat.as_news(line) for line in missed]}
 
 
 def snapshot(room_id: int, language: str) -> dict[str, Any]:
     """Everything, for a socket that fell behind."""
     present = Room.objects.values_list("seq", flat=True).get(pk=room_id)
-    lines = chat.recent(room_id, MAX_MISSED_LINES)
-    return {"seq": present, "panels": draw(room_id, panels.names(), language), "chat": [chat.as_news(line) for line in lines]}
+    latest = chat.recent(room_id, MAX_MISSED_LINES)
+    return {"seq": present, "panels": draw(room_id, panels.names(), language), "chat": [chat.as_news(line) for line in latest]}
+
+
+def lines(room_id: int, public_ids: list[str]) -> list[dict[str, Any]]:
+    """Lines by id as news, if they are shown."""
+    return [chat.as_news(line) for line in chat.shown(room_id).filter(public_id__in=public_ids).order_by("pk")]

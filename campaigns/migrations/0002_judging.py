@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     ]
     operations = [
         migrations.RunSQL(
-            (SQL / "0002_judges.sql").read_text(encoding="utf-8"),
+            (SQL / "0002_judging.sql").read_text(encoding="utf-8"),
             "DROP FUNCTION campaigns_claim_batch, campaigns_coupon_batch, campaigns_expire_claims, campaigns_banned",
         ),
         migrations.RunSQL(

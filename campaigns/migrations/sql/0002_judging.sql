@@ -1,3 +1,5 @@
+DROP FUNCTION IF EXISTS campaigns_banned, campaigns_claim_batch, campaigns_coupon_batch, campaigns_expire_claims;
+
 -- Who is banned here: the platform's bans and this room's, by person, phone or device.
 CREATE FUNCTION campaigns_banned(person bigint, phone bytea, device bytea, scope_of_room text, moment timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE SET enable_seqscan = off AS $$
@@ -118,7 +120,7 @@ BEGIN
   SELECT p.o::int,
     CASE WHEN m.id IS NOT NULL THEN 'WON' WHEN p.verdict = 'FREE' AND p.is_double THEN 'SAME_PERSON'
          WHEN p.verdict = 'FREE' THEN 'SOLD_OUT' ELSE p.verdict END,
-    coalesce(m.public_id, p.own_public, p.dead_public),
+    coalesce(m.public_id, p.own_public, p.dead_public)::text,
     coalesce(m.place, p.own_place, CASE WHEN shut IS NULL THEN dl.attempts + unseen + p.o END),
     coalesce(m.expires_at, p.own_expires),
     CASE
@@ -197,7 +199,7 @@ BEGIN
   SELECT p.o::int,
     CASE WHEN m.id IS NOT NULL THEN 'WON' WHEN p.verdict = 'FREE' AND p.nth_of_person > 1 THEN 'RATE_LIMITED'
          WHEN p.verdict = 'FREE' THEN 'SOLD_OUT' ELSE p.verdict END,
-    coalesce(m.public_id, p.own_public), (cp.issued + p.o)::bigint, coalesce(m.expires_at, p.own_expires),
+    coalesce(m.public_id, p.own_public)::text, (cp.issued + p.o)::bigint, coalesce(m.expires_at, p.own_expires),
     CASE
       WHEN m.id IS NOT NULL THEN jsonb_build_object('is_last', cp.issued + (SELECT count(*) FROM made) = cp.total)
       WHEN p.verdict = 'FREE' THEN jsonb_build_object('total', cp.total)

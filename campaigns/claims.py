@@ -1,0 +1,367 @@
+"""The claim engine: taps wait in a queue, go to the database in batches, and are answered after the commit.
+
+One engine a process, in its event loop. While one batch commits the next one fills: no timers, latency follows load. The
+database decides every win (`campaigns_claim_batch`, `campaigns_coupon_batch`); memory only ever says no. See docs/scarcity.md.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from campaigns import announcements
+from campaigns.memory import Kind, Memory, Note, Owner, Target
+from campaigns.outcomes import WON, ClaimOutcome, Tap, from_row
+from liveshop import bus
+from liveshop.ids import public_id
+from liveshop.refusals import Code
+from rooms.realtime import hub
+
+__all__ = ["ClaimEngine", "ClaimOutcome", "claim_now", "engine", "take_now"]
+
+MAX_BATCH = 1000
+FLUSHERS = 2
+PATIENCE_S = 15.0  # how long a batch is repeated to a database that is away, before its people are told to ask again
+RETRY_S = 0.1
+ANSWER_S = 20.0
+NEWS_S = 0.2
+log = structlog.get_logger(__name__)
+
+_JUDGE = {
+    Kind.DEAL: "SELECT * FROM campaigns_claim_batch(%s, %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[], %s::text[], %s)",
+    Kind.COUPON: "SELECT * FROM campaigns_coupon_batch(%s, %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[], %s::text[], %s)",
+}
+# One look, one statement: why the answer is no and who has one already, as of the same moment.
+_LOOK = {
+    Kind.DEAL: """
+        SELECT d.available = 0, d.attempts, d.total, extract(epoch FROM coalesce(d.sold_out_at, clock_timestamp()))::float8,
+          extract(epoch FROM coalesce(d.starts_at, 'infinity'))::float8, c.user_id, c.public_id, c.key, c.place, c.expires_at
+        FROM campaigns_deal d LEFT JOIN campaigns_claim c ON c.deal_id = d.id AND c.state IN (1, 2, 3) WHERE d.id = %s""",
+    Kind.COUPON: """
+        SELECT p.issued = p.total, p.issued::bigint, p.total, extract(epoch FROM clock_timestamp())::float8,
+          extract(epoch FROM coalesce(p.starts_at, '-infinity'))::float8, g.user_id, g.public_id, g.key, 0::bigint, g.expires_at
+        FROM campaigns_coupon p LEFT JOIN campaigns_coupongrant g ON g.coupon_id = p.id WHERE p.id = %s""",
+}
+_COUNTS = {
+    Kind.DEAL: "SELECT room_id, public_id, available, held, sold, total FROM campaigns_deal WHERE id = %s",
+    Kind.COUPON: "SELECT room_id, public_id, issued, total FROM campaigns_coupon WHERE id = %s",
+}
+_COUNT_UNSEEN = "UPDATE campaigns_deal SET attempts = attempts + %s WHERE id = %s"
+_LINE: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "connect_timeout": 5, "application_name": "liveshop claims"}
+_REMEMBERED = {Code.SOLD_OUT, Code.NOT_STARTED, Code.ENDED, Code.FROZEN}
+
+
+@dataclass(slots=True)
+class Ask:
+    """A tap that waits for its answer."""
+
+    tap: Tap
+    answer: "asyncio.Future[ClaimOutcome]"
+
+
+class ClaimEngine:
+    """`await claim(…)` or `take(…)` in any task; started by the first one, in that task's event loop."""
+
+    def __init__(self, *, listens: bus.Bus | None = None, flushers: int = FLUSHERS, max_batch: int = MAX_BATCH) -> None:
+        self.memory = Memory()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.batches = 0
+        self._listens = listens or bus.bus
+        self._flushers = flushers
+        self._max_batch = max_batch
+        self._queues: dict[Target, dict[int, Ask]] = defaultdict(dict)
+        self._open: dict[tuple[Target, int], Ask] = {}
+        self._ready: asyncio.Queue[Target] = asyncio.Queue()
+        self._is_ready: set[Target] = set()
+        self._news: set[Target] = set()
+        self._has_news = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listens.subscribe("deal", self._changed)
+        self._listens.subscribe(bus.RECONNECTED, lambda _payload: self.memory.forget_all())
+
+    @property
+    def depth(self) -> int:
+        """How many taps wait for an answer."""
+        return len(self._open)
+
+    async def claim(
+        self, *, deal_id: int, user_id: int, key: UUID, phone_digest: bytes | None = None, device_digest: bytes | None = None
+    ) -> ClaimOutcome:
+        """One unit of a deal, or why not. Asking again with the same key gives the same answer."""
+        return await self._ask(Target(Kind.DEAL, deal_id), Tap(user_id, key, phone_digest, device_digest))
+
+    async def take(
+        self, *, coupon_id: int, user_id: int, key: UUID, phone_digest: bytes | None = None, device_digest: bytes | None = None
+    ) -> ClaimOutcome:
+        """One coupon, or why not; the same rules."""
+        return await self._ask(Target(Kind.COUPON, coupon_id), Tap(user_id, key, phone_digest, device_digest))
+
+    def start(self) -> None:
+        """Begin to work in the running event loop; a second call does nothing."""
+        if self._tasks:
+            return
+        self.loop = asyncio.get_running_loop()
+        self._listens.start()
+        self._tasks = [self.loop.create_task(self._flush_forever()) for _ in range(self._flushers)]
+        self._tasks.append(self.loop.create_task(self._tell_news_forever()))
+
+    async def stop(self) -> None:
+        """Stop working; whoever still waits is told that the site is unavailable."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        self._answer(list(self._open.values()), ClaimOutcome(Code.UNAVAILABLE.value))
+        self._open.clear()
+        self._queues.clear()
+
+    async def _ask(self, target: Target, tap: Tap) -> ClaimOutcome:
+        self.start()
+        while True:
+            remembered = self.memory.recall(target, tap)
+            if remembered is not None:
+                self._note_news(target)
+                return remembered
+            earlier = self._open.get((target, tap.user_id))
+            if earlier is None:
+                break
+            # A double tap: the same key shares the answer, another key hears after the first what is left for it.
+            answer = await asyncio.shield(earlier.answer)
+            if earlier.tap.key == tap.key:
+                return answer
+            if target.kind is Kind.DEAL and answer.is_won:
+                return ClaimOutcome(Code.ALREADY_CLAIMED.value, answer.claim, answer.place, answer.expires_at)
+        if len(self._open) >= settings.CLAIM_QUEUE_MAX:
+            return ClaimOutcome(Code.RATE_LIMITED.value, facts={"wait_s": 1})
+        ask = Ask(tap, asyncio.get_running_loop().create_future())
+        self._open[target, tap.user_id] = ask
+        self._queues[target][tap.user_id] = ask
+        self._make_ready(target)
+        return await asyncio.shield(ask.answer)  # who gives up waiting does not take the answer from a double tap
+
+    def _make_ready(self, target: Target) -> None:
+        if target not in self._is_ready:
+            self._is_ready.add(target)
+            self._ready.put_nowait(target)
+
+    def _cut(self, target: Target) -> list[Ask]:
+        """The next batch of one target; what is left goes behind the other targets, so that none starves."""
+        self._is_ready.discard(target)
+        queue = self._queues.pop(target, {})
+        batch = [queue.pop(user_id) for user_id in list(queue)[: self._max_batch]]
+        if queue:
+            self._queues[target] = queue
+            self._make_ready(target)
+        return batch
+
+    async def _flush_forever(self) -> None:
+        """Take what waits, judge it in one call, answer after the commit; for ever."""
+        line = Line()
+        try:
+            while True:
+                target = await self._ready.get()
+                await asyncio.sleep(0)  # what arrived in the same turn of the loop comes along
+                batch = self._cut(target)
+                if batch:
+                    await self._flush(line, target, batch)
+        finally:
+            await line.close()
+
+    async def _flush(self, line: "Line", target: Target, batch: list[Ask]) -> None:
+        unseen = self.memory.unseen.pop(target, 0)
+        try:
+            answers = await self._judge(line, target, [ask.tap for ask in batch], unseen)
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            log.warning("claims_database_away", error=str(error), people=len(batch))
+            self._answer(batch, ClaimOutcome(Code.UNAVAILABLE.value))
+        except Exception as error:
+            log.exception("claims_batch_failed", people=len(batch))
+            self._fail(batch, error)
+        else:
+            self.batches += 1
+            for ask, answer in zip(batch, answers, strict=True):
+                self._answer([ask], answer)
+            self._note_news(target)
+            self._announce(target, answers)
+            await self._remember(line, target, answers)
+        finally:
+            for ask in batch:
+                self._open.pop((target, ask.tap.user_id), None)
+
+    async def _judge(self, line: "Line", target: Target, taps: Sequence[Tap], unseen: int) -> list[ClaimOutcome]:
+        """The database's answers in the order of the taps. A database that went away is asked the same again: the keys make it safe."""
+        arguments = _arguments(target, taps, unseen)
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                rows = await line.rows(_JUDGE[target.kind], arguments)
+                return [from_row(row) for row in rows]
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                await line.close()
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(RETRY_S)
+
+    async def _remember(self, line: "Line", target: Target, answers: Sequence[ClaimOutcome]) -> None:
+        """After a "no" that holds for everybody, look once and remember it."""
+        code = next((Code(answer.code) for answer in answers if answer.code in _REMEMBERED), None)
+        if code is None or self.memory.knows(target):
+            return
+        seen_at = self.memory.generation(target)
+        facts = next((answer.facts for answer in answers if answer.code == code), {})
+        with contextlib.suppress(psycopg.OperationalError, psycopg.InterfaceError):  # the next batch reconnects
+            rows = await line.rows(_LOOK[target.kind], (target.pk,))
+            is_gone, place, total, sold_out_at, starts_at = rows[0][:5]
+            if code is Code.SOLD_OUT and not is_gone:
+                return
+            owners = {row[5]: Owner(row[7], ClaimOutcome(WON, row[6], row[8], row[9])) for row in rows if row[5] is not None}
+            note = Note(code, self.memory.deadline(), owners, place, total, sold_out_at, starts_at, facts)
+            self.memory.note(target, note, seen_at)
+
+    def _answer(self, asks: Sequence[Ask], answer: ClaimOutcome) -> None:
+        for ask in asks:
+            if not ask.answer.done():
+                ask.answer.set_result(answer)
+
+    def _fail(self, asks: Sequence[Ask], error: Exception) -> None:
+        for ask in asks:
+            if not ask.answer.done():
+                ask.answer.set_exception(error)
+
+    def _changed(self, payload: dict[str, Any]) -> None:
+        """The bus says that units came back or a state changed."""
+        target = Target(Kind(payload.get("kind", Kind.DEAL)), int(payload["id"]))
+        self.memory.forget(target)
+        if self._tasks:
+            self._note_news(target)
+
+    def _announce(self, target: Target, answers: Sequence[ClaimOutcome]) -> None:
+        """The batch that took the last unit tells the room."""
+        if any(answer.is_won and answer.facts.get("is_last") for answer in answers):
+            announcements.sold_out_soon(target)
+
+    def _note_news(self, target: Target) -> None:
+        self._news.add(target)
+        self._has_news.set()
+
+    async def _tell_news_forever(self) -> None:
+        """Stock bars of what changed, at most five times a second, and the places that memory gave out."""
+        line = Line()
+        try:
+            while True:
+                await self._has_news.wait()
+                self._has_news.clear()
+                targets, self._news = self._news, set()
+                for target in targets:
+                    try:
+                        await self._tell_news(line, target)
+                    except (psycopg.OperationalError, psycopg.InterfaceError):
+                        await line.close()
+                    except Exception:
+                        log.exception("claims_news_failed")
+                await asyncio.sleep(NEWS_S)
+        finally:
+            await line.close()
+
+    async def _tell_news(self, line: "Line", target: Target) -> None:
+        unseen = self.memory.unseen.pop(target, 0)
+        if unseen and target.kind is Kind.DEAL:
+            await line.execute(_COUNT_UNSEEN, (unseen, target.pk))
+        for room_id, name, *counts in await line.rows(_COUNTS[target.kind], (target.pk,)):
+            if room_id is not None:
+                hub.publish(room_id, bars={name: counts})
+
+
+class Line:
+    """A connection of our own to the database, opened when needed: autocommit, prepared, binary."""
+
+    def __init__(self) -> None:
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+
+    async def rows(self, statement: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Run one statement, which commits, and fetch its rows."""
+        cursor = await (await self._open()).execute(statement, arguments, binary=True)
+        return await cursor.fetchall()
+
+    async def execute(self, statement: str, arguments: Sequence[Any]) -> None:
+        await (await self._open()).execute(statement, arguments)
+
+    async def close(self) -> None:
+        """Hang up; the next statement connects again."""
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await self._connection.close()
+            self._connection = None
+
+    async def _open(self) -> "psycopg.AsyncConnection[Any]":
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(bus.dsn(), **_LINE)
+        return self._connection
+
+
+_served: list[ClaimEngine] = []
+
+
+def engine() -> ClaimEngine:
+    """The engine of the running event loop's process; the first caller makes it."""
+    loop = asyncio.get_running_loop()
+    found: ClaimEngine | None = _served[0] if _served else None
+    if found is None or (found.loop is not None and found.loop is not loop):
+        found = ClaimEngine()
+        _served[:] = [found]
+    return found
+
+
+def claim_now(
+    *, deal_id: int, user_id: int, key: UUID, phone_digest: bytes | None = None, device_digest: bytes | None = None
+) -> ClaimOutcome:
+    """The same for threads: through the process's engine when one runs, else one call of the same function."""
+    return _now(Target(Kind.DEAL, deal_id), Tap(user_id, key, phone_digest, device_digest))
+
+
+def take_now(
+    *, coupon_id: int, user_id: int, key: UUID, phone_digest: bytes | None = None, device_digest: bytes | None = None
+) -> ClaimOutcome:
+    """A coupon, for threads."""
+    return _now(Target(Kind.COUPON, coupon_id), Tap(user_id, key, phone_digest, device_digest))
+
+
+def _now(target: Target, tap: Tap) -> ClaimOutcome:
+    found = _served[0] if _served else None
+    if found is None or found.loop is None or not found.loop.is_running() or connection.in_atomic_block:
+        return _judge_alone(target, tap)
+    waiting = asyncio.run_coroutine_threadsafe(found._ask(target, tap), found.loop)
+    try:
+        return waiting.result(ANSWER_S)
+    except TimeoutError:
+        return ClaimOutcome(Code.UNAVAILABLE.value)
+
+
+def _judge_alone(target: Target, tap: Tap) -> ClaimOutcome:
+    with connection.cursor() as cursor:
+        cursor.execute(_JUDGE[target.kind], _arguments(target, [tap], 0))
+        answer = from_row(cursor.fetchone())
+    if answer.is_won and answer.facts.get("is_last"):
+        announcements.sold_out(target)
+    return answer
+
+
+def _arguments(target: Target, taps: Sequence[Tap], unseen: int) -> tuple[Any, ...]:
+    return (
+        target.pk,
+        [tap.user_id for tap in taps],
+        [tap.key for tap in taps],
+        [tap.phone for tap in taps],
+        [tap.device for tap in taps],
+        [public_id() for _tap in taps],
+        unseen,
+    )

@@ -1,0 +1,22 @@
+"""What campaigns do by the clock. Every task may run in several workers at once, and a missed run is caught up by the next."""
+
+from procrastinate.contrib.django import app
+
+from campaigns import coupons, deals, drops, holds, waitlist
+
+
+@app.periodic(cron="* * * * * */2", periodic_id="campaigns")
+@app.task(queueing_lock="campaigns.tick", pass_context=False)
+def tick(timestamp: int) -> None:
+    """Every other second: open planned drops, end deals, return unpaid units, pass lapsed offers on."""
+    drops.press_due()
+    deals.end_due()
+    holds.expire_due()
+    waitlist.pass_on_lapsed()
+
+
+@app.periodic(cron="17 * * * *", periodic_id="campaigns.tidy")
+@app.task(queueing_lock="campaigns.tidy", pass_context=False)
+def tidy(timestamp: int) -> None:
+    """Every hour: mark coupons whose time has run out."""
+    coupons.expire_due()

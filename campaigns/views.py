@@ -1,0 +1,98 @@
+"""The HTTP doors of deals and coupons: claiming, asking for the result of a tap, the waitlist, one's own coupons."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from campaigns import asking, claims, mine, waitlist, wallet
+from campaigns.memory import Kind
+from campaigns.models import Claim, ClaimState, Deal
+from liveshop.clock import now, to_ms
+from liveshop.refusals import Code, Refused, as_json
+
+
+@require_POST
+def claim(request: HttpRequest) -> HttpResponse:
+    """The same engine as the socket's: a key of a tap that the socket took gives the socket's answer."""
+    wish = _read(request, Kind.DEAL, request.POST.get("deal", ""))
+    outcome = claims.claim_now(
+        deal_id=wish.target_id, user_id=wish.user_id, key=wish.key, phone_digest=wish.phone_digest, device_digest=wish.device_digest
+    )
+    return _answer(request, Kind.DEAL, wish, outcome)
+
+
+@require_POST
+def take_coupon(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Take a coupon."""
+    wish = _read(request, Kind.COUPON, public_id)
+    outcome = claims.take_now(
+        coupon_id=wish.target_id, user_id=wish.user_id, key=wish.key, phone_digest=wish.phone_digest, device_digest=wish.device_digest
+    )
+    return _answer(request, Kind.COUPON, wish, outcome)
+
+
+@require_safe
+@never_cache
+@login_required
+def claim_result(request: HttpRequest, key: UUID) -> JsonResponse:
+    """What became of the tap with this key. 404: the database has not seen it, so asking again is safe."""
+    own = Claim.objects.filter(user=cast(User, request.user), key=key).select_related("deal__sku__product", "order").first()
+    if own is None:
+        raise Http404
+    is_lost = own.state in (ClaimState.EXPIRED, ClaimState.RETURNED) or (own.state == ClaimState.HELD and own.expires_at <= now())
+    if is_lost:
+        return JsonResponse(as_json(Refused(Code.HOLD_EXPIRED)), status=410)
+    answer: dict[str, Any] = {"code": "WON", "claim": own.public_id, "place": own.place, "expires_ms": to_ms(own.expires_at)}
+    return JsonResponse(answer | {"html": mine.claim_card(own)})
+
+
+@require_POST
+def deal_wait(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Stand in line for a sold-out deal."""
+    if not request.user.is_authenticated:
+        raise Refused(Code.LOGIN_REQUIRED)
+    deal = Deal.objects.select_related("room").filter(public_id=public_id).first()
+    if deal is None:
+        raise Refused(Code.NOT_FOUND)
+    place = waitlist.join(deal=deal, user=request.user, device=_device(request))
+    if not request.headers.get("hx-request"):
+        return redirect("room", deal.room.slug)
+    answer = HttpResponse(mine.wait_card(deal, place))
+    answer["HX-Trigger"] = "due"  # the room's script then asks for all own cards again
+    return answer
+
+
+@require_safe
+@never_cache
+@login_required
+def my_coupons(request: HttpRequest) -> HttpResponse:
+    """One's own coupons by state, soonest to run out first."""
+    shown = request.GET.get("state", "usable")
+    return render(request, "campaigns/my_coupons.html", {"groups": wallet.groups(cast(User, request.user)), "shown": shown})
+
+
+def _read(request: HttpRequest, kind: Kind, target: str) -> asking.Asking:
+    user_id = request.user.pk if request.user.is_authenticated else 0
+    return asking.read(kind=kind, target=target, key=request.POST.get("key", ""), user_id=user_id or 0, device=_device(request))
+
+
+def _answer(request: HttpRequest, kind: Kind, wish: asking.Asking, outcome: Any) -> HttpResponse:
+    try:
+        told = asking.told(kind=kind, asking=wish, outcome=outcome)
+    except Refused as refused:
+        html = refused.facts.pop("html", "")
+        if not request.headers.get("hx-request"):
+            body = as_json(refused)
+            return JsonResponse({"refused": body, "html": html, **body}, status=409 if body["code"] != Code.UNAVAILABLE else 503)
+        return HttpResponse(html, status=409)
+    return HttpResponse(told["html"]) if request.headers.get("hx-request") else JsonResponse(told)
+
+
+def _device(request: HttpRequest) -> str:
+    return str(getattr(request, "device", ""))

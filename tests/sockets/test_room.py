@@ -1,0 +1,262 @@
+import asyncio
+import json
+import time
+import uuid
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from websockets.exceptions import ConnectionClosed
+
+from accounts import sanctions
+from accounts.models import User
+from rooms import chat, moderation, stage
+from rooms.models import ChatLine, Room, RoomWord
+from tests import cast
+from tests.browser.site import Site
+from tests.sockets.conftest import join, kind, make_ticket, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def command(name: str, **payload: Any) -> str:
+    return json.dumps({"c": name, "id": str(uuid.uuid4()), **payload})
+
+
+async def closes_with(socket: Any, wait_s: float = 3) -> int:
+    async with asyncio.timeout(wait_s):
+        while True:
+            try:
+                await socket.recv()
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else 1006
+
+
+def run(errand: Any) -> Any:
+    return asyncio.run(errand)
+
+
+@pytest.fixture
+def both(room: Room, viewer: User) -> tuple[str, str]:
+    """Tickets of a viewer and of a guest."""
+    return make_ticket(room, viewer, device="one"), make_ticket(room, device="two")
+
+
+class TestJoining:
+    def test_the_first_frame_tells_clock_and_seq(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> dict[str, Any]:
+            async with join(site, room, both[0]) as socket:
+                return await until(socket, kind("hello"))
+
+        hello = run(errand())
+        assert hello["seq"] == 0
+        assert abs(hello["now"] / 1000 - time.time()) < 5
+
+    @pytest.mark.parametrize("spoil", [lambda ticket: ticket[:-3], lambda ticket: "", lambda ticket: "x" * 5000, lambda ticket: ticket.replace(":", ".", 1)])
+    def test_a_forged_ticket_is_sent_away(self, site: Site, room: Room, both: tuple[str, str], spoil: Any) -> None:
+        async def errand() -> int:
+            async with join(site, room, spoil(both[0])) as socket:
+                return await closes_with(socket)
+
+        assert run(errand()) == 4001
+
+    def test_a_ticket_opens_one_room_only(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        other = cast.make_room()
+
+        async def errand() -> int:
+            async with join(site, other, both[0]) as socket:
+                return await closes_with(socket)
+
+        assert run(errand()) == 4001
+
+
+class TestChat:
+    def test_a_line_reaches_everybody_and_its_sender_once(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> tuple[dict[str, Any], dict[str, Any]]:
+            async with join(site, room, both[0]) as sender, join(site, room, both[1]) as guest:
+                await until(guest, kind("hello"))
+                await sender.send(command("chat", text="几号链接？"))
+                reply = await until(sender, kind("reply"))
+                return reply, await until(guest, lambda frame: bool(frame.get("chat")))
+
+        reply, tick = run(errand())
+        assert reply["ok"]
+        assert [line["id"] for line in tick["chat"]] == [reply["line"]]
+        assert "几号链接？" in tick["chat"][0]["html"]
+
+    def test_markup_is_escaped(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> dict[str, Any]:
+            async with join(site, room, both[0]) as socket:
+                await socket.send(command("chat", text="<script>alert(1)</script>"))
+                return await until(socket, lambda frame: bool(frame.get("chat")))
+
+        assert "<script>" not in run(errand())["chat"][0]["html"]
+
+    def test_a_guest_is_asked_to_sign_in(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> dict[str, Any]:
+            async with join(site, room, both[1]) as socket:
+                await socket.send(command("chat", text="你好"))
+                return await until(socket, kind("reply"))
+
+        assert run(errand())["refused"]["code"] == "LOGIN_REQUIRED"
+        assert not ChatLine.objects.exists()
+
+    def test_the_same_key_is_one_line(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> list[str]:
+            same = command("chat", text="来了")
+            lines = []
+            async with join(site, room, both[0]) as socket:
+                for _ in range(3):
+                    await socket.send(same)
+                    lines.append((await until(socket, kind("reply")))["line"])
+            return lines
+
+        assert len(set(run(errand()))) == 1
+        assert ChatLine.objects.count() == 1
+
+    def test_two_lines_a_second_are_one_too_many(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> list[Any]:
+            async with join(site, room, both[0]) as socket:
+                for n in range(4):
+                    await socket.send(command("chat", text=f"第{n}句"))
+                replies = [await until(socket, kind("reply")) for _ in range(4)]
+                return sorted(reply.get("refused", {}).get("code", "ok") for reply in replies)
+
+        assert run(errand()) == ["RATE_LIMITED"] * 3 + ["ok"]
+        assert ChatLine.objects.count() == 1
+
+    def test_a_listed_word_holds_the_line_for_the_operators(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        RoomWord.objects.create(room=room, word="加微信", action="hold")
+        operators = make_ticket(room, room.anchor, device="studio", staff=True)
+
+        async def errand() -> tuple[dict[str, Any], dict[str, Any]]:
+            async with join(site, room, both[0]) as sender, join(site, room, operators) as studio:
+                await until(studio, kind("hello"))
+                await sender.send(command("chat", text="加 微-信便宜"))
+                return await until(sender, kind("reply")), await until(studio, kind("staff"))
+
+        reply, staff = run(errand())
+        assert reply["held"]
+        assert "加 微-信便宜" in staff["held"][0]["html"]
+
+    def test_a_deleted_line_is_gone_for_everybody(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> tuple[str, dict[str, Any], float]:
+            async with join(site, room, both[0]) as sender, join(site, room, both[1]) as guest:
+                await sender.send(command("chat", text="骂人的话"))
+                told = await until(guest, lambda frame: bool(frame.get("chat")))
+                public_id = told["chat"][0]["id"]
+                await sender.send(command("like", n=3))
+                began = time.monotonic()
+                return public_id, await _deleted(guest, room, public_id), time.monotonic() - began
+
+        public_id, tick, took = run(errand())
+        assert tick["gone"] == [public_id]
+        assert took < 1.5
+
+
+async def _deleted(guest: Any, room: Room, public_id: str) -> dict[str, Any]:
+    line = await sync_to_async(ChatLine.objects.get)(public_id=public_id)
+    await sync_to_async(moderation.delete_line, thread_sensitive=False)(room=room, line=line, by=room.anchor)
+    return await until(guest, lambda frame: bool(frame.get("gone")))
+
+
+class TestState:
+    def test_a_pin_arrives_at_once_in_every_language(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        item = cast.make_shelf_item(room)
+
+        async def errand() -> tuple[dict[str, Any], float]:
+            async with join(site, room, both[0]) as socket:
+                await until(socket, kind("hello"))
+                began = time.monotonic()
+                await sync_to_async(stage.pin, thread_sensitive=False)(room=room, item=item, by=room.anchor)
+                return await until(socket, kind("state")), time.monotonic() - began
+
+        state, took = run(errand())
+        assert (state["seq"], state["kind"]) == (1, "pinned")
+        assert item.product.title in state["panels"]["pin"]
+        assert took < 1
+
+    def test_a_browser_that_missed_events_gets_the_panels_as_they_are_now(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        one, two = cast.make_shelf_item(room, cast.make_product(title="旧的苹果")), cast.make_shelf_item(room, cast.make_product(title="新的橙子"))
+        stage.pin(room=room, item=one, by=room.anchor)
+        stage.pin(room=room, item=two, by=room.anchor)
+        line = chat.say(room=room, user=cast.make_user(), key=uuid.uuid4(), text="错过的话")
+
+        async def errand() -> dict[str, Any]:
+            async with join(site, room, both[0]) as socket:
+                await socket.send(command("catch_up", seq=0, chat=""))
+                return await until(socket, kind("state"))
+
+        state = run(errand())
+        assert state["seq"] == 2
+        assert "新的橙子" in state["panels"]["pin"]
+        assert "旧的苹果" not in state["panels"]["pin"]
+        assert [news["id"] for news in state["chat"]] == [line.public_id]
+
+    @pytest.mark.parametrize("seq", [99, -5, "x", None, True])
+    def test_a_seq_that_cannot_be_gets_everything(self, site: Site, room: Room, both: tuple[str, str], seq: Any) -> None:
+        async def errand() -> dict[str, Any]:
+            async with join(site, room, both[0]) as socket:
+                await socket.send(command("catch_up", seq=seq))
+                return await until(socket, kind("state"))
+
+        assert set(run(errand())["panels"]) == {"stage", "notice", "shelf", "pin", "drops"}
+
+
+class TestWhoMustLeave:
+    def test_a_ban_ends_the_sockets_within_a_second(self, site: Site, room: Room, viewer: User, both: tuple[str, str], operator: User) -> None:
+        async def errand() -> tuple[int, float]:
+            async with join(site, room, both[0]) as socket, join(site, room, both[1]) as bystander:
+                await until(socket, kind("hello"))
+                await until(bystander, kind("hello"))
+                began = time.monotonic()
+                await sync_to_async(sanctions.impose, thread_sensitive=False)(actor=operator, kind="ban", scope="platform", rule="刷屏", user=viewer)
+                code, took = await closes_with(socket), time.monotonic() - began
+                await bystander.send(command("catch_up", seq=0))
+                assert await until(bystander, kind("state"))
+                return code, took
+
+        code, took = run(errand())
+        assert code == 4003
+        assert took < 1
+
+
+class TestAbuse:
+    @pytest.mark.parametrize("junk", ["", "{", "[]", '"x"', '{"c":5}', '{"c":"__import__"}', "[" * 3000, '{"c":"chat"}', '{"c":"claim","id":"1"}'])
+    def test_junk_gets_an_answer_and_harms_nobody(self, site: Site, room: Room, both: tuple[str, str], junk: str) -> None:
+        async def errand() -> tuple[dict[str, Any], dict[str, Any]]:
+            async with join(site, room, both[0]) as socket:
+                await socket.send(junk)
+                told = await until(socket, kind("reply"))
+                await socket.send(command("catch_up", seq=0))
+                return told, await until(socket, kind("state"))
+
+        told, state = run(errand())
+        assert told["refused"]["code"] in {"INVALID", "NOT_FOUND", "ENDED"}
+        assert state["seq"] == 0
+
+    def test_a_flood_is_slowed_down_and_then_cut(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> int:
+            async with join(site, room, both[0]) as socket:
+                try:
+                    for _ in range(500):
+                        await socket.send(command("like", n=1))
+                except ConnectionClosed:
+                    pass
+                return await closes_with(socket)
+
+        # The server says 1008; a client still writing may see the connection reset before it reads that.
+        assert run(errand()) in {1008, 1006}
+
+    def test_an_oversized_message_ends_its_own_socket_only(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> tuple[int, dict[str, Any]]:
+            async with join(site, room, both[1]) as bystander, join(site, room, both[0]) as socket:
+                await until(bystander, kind("hello"))
+                await socket.send("x" * 2_000_000)
+                code = await closes_with(socket)
+                await bystander.send(command("catch_up", seq=0))
+                return code, await until(bystander, kind("state"))
+
+        code, state = run(errand())
+        assert code in {1006, 1009}
+        assert state["seq"] == 0
