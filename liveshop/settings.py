@@ -238,7 +238,7 @@ logs.configure_structlog()
 UNFOLD = {
     "SITE_TITLE": "liveshop",
     "SITE_HEADER": "liveshop",
-    "DASHBOARD_CALLBACK": "rooms.admin.dashboard",
+    "DASHBOARD_CALLBACK": "traffic.desk.dashboard",
     "COLORS": {
         "primary": {
             "50": "#fff4f0",

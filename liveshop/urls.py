@@ -9,7 +9,6 @@ from django.views.static import serve
 from liveshop import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("admin/", admin.site.urls),
     path("i18n/setlang", set_language, name="set_language"),
     path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
     path("healthz", health.healthz, name="healthz"),
@@ -21,6 +20,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("campaigns.urls")),
     path("", include("orders.urls")),
     path("", include("alliance.urls")),
+    # After traffic, whose live wall lies below admin/.
+    path("admin/", admin.site.urls),
 ]
 if settings.DEMO:
     urlpatterns.append(path("", include("demo.urls")))

@@ -1,27 +1,10 @@
 """Orders, payments, events and refunds to look at. Nothing is changed here: money moves only by its own actions."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
+from liveshop.readonly import ReadOnly, ReadOnlyAdmin
 from orders.models import Order, OrderLine, Payment, PaymentEvent, Refund, SimulatedCharge, SimulatedNotice
-
-
-class ReadOnly:
-    """No adding, no changing, no deleting, no bulk actions."""
-
-    actions = None
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class LineInline(ReadOnly, TabularInline):
@@ -45,12 +28,8 @@ class EventInline(ReadOnly, TabularInline):
     fields = ["received_at", "event_id", "kind", "outcome"]
 
 
-class _Admin(ReadOnly, ModelAdmin):
-    list_per_page = 50
-
-
 @admin.register(Order)
-class OrderAdmin(_Admin):
+class OrderAdmin(ReadOnlyAdmin):
     list_display = ["public_id", "state", "shop", "due_fen", "paid_fen", "placed_at", "paid_at", "close_reason"]
     list_filter = ["state", "close_reason", "placed_at"]
     search_fields = ["public_id", "shop__name", "buyer__nickname"]
@@ -61,7 +40,7 @@ class OrderAdmin(_Admin):
 
 
 @admin.register(Payment)
-class PaymentAdmin(_Admin):
+class PaymentAdmin(ReadOnlyAdmin):
     list_display = ["public_id", "order_number", "provider", "state", "amount_fen", "created_at", "settled_at", "failure"]
     list_filter = ["state", "provider", "created_at"]
     search_fields = ["public_id", "provider_ref", "order__public_id"]
@@ -75,20 +54,20 @@ class PaymentAdmin(_Admin):
 
 
 @admin.register(Refund)
-class RefundAdmin(_Admin):
+class RefundAdmin(ReadOnlyAdmin):
     list_display = ["public_id", "reason", "state", "amount_fen", "created_at", "done_at"]
     list_filter = ["state", "reason"]
     search_fields = ["public_id", "order__public_id"]
 
 
 @admin.register(SimulatedCharge)
-class SimulatedChargeAdmin(_Admin):
+class SimulatedChargeAdmin(ReadOnlyAdmin):
     list_display = ["payment_ref", "state", "amount_fen", "opened_at", "expires_at"]
     list_filter = ["state"]
     search_fields = ["payment_ref"]
 
 
 @admin.register(SimulatedNotice)
-class SimulatedNoticeAdmin(_Admin):
+class SimulatedNoticeAdmin(ReadOnlyAdmin):
     list_display = ["event_id", "attempts", "last_answer", "created_at", "delivered_at"]
     search_fields = ["event_id", "charge__payment_ref"]

@@ -1,0 +1,57 @@
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AuditEntry, User
+from rooms.models import Room, Show, ShowState
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def desk(client: Client, operator: User) -> Client:
+    client.force_login(operator)
+    return client
+
+
+class TestWall:
+    def test_it_shows_the_live_rooms(self, desk: Client, room: Room) -> None:
+        page = desk.get(reverse("admin:index")).content.decode()
+        assert room.title in page
+        assert "每秒抢购" in page
+
+    @pytest.mark.parametrize("who", ["viewer", "anchor", None])
+    def test_an_outsider_sees_nothing_of_it(self, client: Client, who: str | None, room: Room, request: pytest.FixtureRequest) -> None:
+        if who:
+            client.force_login(request.getfixturevalue(who))
+        response = client.get(reverse("wall"))
+        assert response.status_code == 302
+        assert room.title not in response.content.decode()
+
+
+class TestLevers:
+    def test_an_operator_ends_a_show_with_a_reason(self, desk: Client, room: Room, operator: User) -> None:
+        desk.post(reverse("wall_room", args=[room.slug]), {"do": "end", "reason": "虚假宣传"})
+        assert Show.objects.get().state == ShowState.ENDED
+        assert AuditEntry.objects.get(action="show_ended").actor == operator
+
+    @pytest.mark.parametrize("form", [{"do": "end", "reason": " "}, {"do": "nosuch", "reason": "x"}, {}])
+    def test_without_a_reason_or_lever_nothing_happens(self, desk: Client, room: Room, form: dict[str, str]) -> None:
+        assert desk.post(reverse("wall_room", args=[room.slug]), form, follow=True).status_code == 200
+        assert Show.objects.get().state == ShowState.LIVE
+
+    def test_banning_closes_the_room(self, desk: Client, room: Room) -> None:
+        desk.post(reverse("wall_room", args=[room.slug]), {"do": "ban", "reason": "违规"})
+        assert Room.objects.get().is_banned
+
+    def test_an_anchor_cannot_pull_the_levers(self, client: Client, room: Room) -> None:
+        client.force_login(room.anchor)
+        client.post(reverse("wall_room", args=[room.slug]), {"do": "ban", "reason": "x"})
+        assert not Room.objects.get().is_banned
+
+    def test_an_operator_without_the_power_is_refused(self, client: Client, room: Room, viewer: User) -> None:
+        viewer.is_staff = True
+        viewer.save()
+        client.force_login(viewer)
+        client.post(reverse("wall_room", args=[room.slug]), {"do": "ban", "reason": "x"})
+        assert not Room.objects.get().is_banned
