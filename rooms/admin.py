@@ -15,7 +15,18 @@ class RoomAdmin(ReadOnlyAdmin):
 
 @admin.register(Show)
 class ShowAdmin(ReadOnlyAdmin):
-    list_display = ["title", "room", "state", "started_at", "ended_at", "peak_online", "view_count", "viewer_count", "order_count", "sales_fen"]
+    list_display = [
+        "title",
+        "room",
+        "state",
+        "started_at",
+        "ended_at",
+        "peak_online",
+        "view_count",
+        "viewer_count",
+        "order_count",
+        "sales_fen",
+    ]
     list_filter = ["state"]
     search_fields = ["title", "room__title", "room__slug"]
     date_hierarchy = "started_at"

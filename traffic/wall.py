@@ -47,7 +47,9 @@ class Wall:
 def wall() -> Wall:
     """Everything the operator sees at the start of a shift."""
     now = timezone.now()
-    shows = Show.objects.filter(state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).select_related("room__anchor").order_by("-sales_fen", "pk")
+    shows = (
+        Show.objects.filter(state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).select_related("room__anchor").order_by("-sales_fen", "pk")
+    )
     deals = _open_deals([show.room_id for show in shows], now)
     rooms = [WallRoom(show, _figure(lambda show=show: presence.online(show.room_id)), deals.get(show.room_id, [])) for show in shows]
     counts = [room.online for room in rooms if room.online is not None]
