@@ -42,10 +42,8 @@ class World:
         self.bodies: list[bytes] = []
 
     def step(self, name: str, nth: int, how: object) -> None:
-        try:
+        with contextlib.suppress(Refused):
             getattr(self, name)(nth, how)
-        except Refused:
-            pass
 
     def order(self, nth: int) -> Order:
         orders = list(Order.objects.select_related("buyer").order_by("pk"))
