@@ -25,7 +25,7 @@ def order_paid_in_tx(order: Order) -> None:
     for attribution in _attributions(order):
         terms = terms_of(attribution)
         postings += [_posting(order, attribution, entry) for entry in waterfall(terms)]
-        if commission_of(terms):
+        if attribution.promoter and commission_of(terms):
             CommissionLine.objects.get_or_create(
                 attribution=attribution,
                 kind=CommissionKind.EARNED,

@@ -1,7 +1,5 @@
 """Merchants' promises of commission. An edit is a new plan; the old one is closed and old orders keep its rate."""
 
-from typing import cast
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -49,7 +47,7 @@ def close_plan(*, plan: Plan, by: User) -> None:
 
 def open_for(product_id: int) -> Plan | None:
     """The plan by which the product pays commission now."""
-    return cast("Plan | None", Plan.objects.filter(product_id=product_id, state=PlanState.OPEN).first())
+    return Plan.objects.filter(product_id=product_id, state=PlanState.OPEN).first()
 
 
 def _close_in_tx(plan: Plan) -> bool:

@@ -21,7 +21,7 @@ class ReadOnly:
         return False
 
 
-class ReadOnlyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class ReadOnlyAdmin(ReadOnly, ModelAdmin):
     """Rows can be listed, searched and read."""
 
     list_per_page = 50

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -51,7 +52,7 @@ def wall() -> Wall:
         Show.objects.filter(state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).select_related("room__anchor").order_by("-sales_fen", "pk")
     )
     deals = _open_deals([show.room_id for show in shows], now)
-    rooms = [WallRoom(show, _figure(lambda show=show: presence.online(show.room_id)), deals.get(show.room_id, [])) for show in shows]
+    rooms = [WallRoom(show, _figure(partial(presence.online, show.room_id)), deals.get(show.room_id, [])) for show in shows]
     counts = [room.online for room in rooms if room.online is not None]
     today = _figure(lambda: _today(now)) or {}
     return Wall(
