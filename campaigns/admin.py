@@ -90,7 +90,20 @@ class CouponAdmin(ReadOnlyAdmin):
 
 @admin.register(Deal)
 class DealAdmin(ReadOnlyAdmin):
-    list_display = ["title", "room", "kind", "state", "available", "held", "sold", "total", "attempts", "starts_at", "ends_at", "freeze_reason"]
+    list_display = [
+        "title",
+        "room",
+        "kind",
+        "state",
+        "available",
+        "held",
+        "sold",
+        "total",
+        "attempts",
+        "starts_at",
+        "ends_at",
+        "freeze_reason",
+    ]
     list_filter = ["state", "kind"]
     search_fields = ["title", "room__title", "public_id"]
 
@@ -113,4 +126,3 @@ class CouponGrantAdmin(ReadOnlyAdmin):
 class DropAdmin(ReadOnlyAdmin):
     list_display = ["public_id", "room", "deal", "coupon", "state", "pressed_at", "by"]
     list_filter = ["state"]
-
