@@ -59,5 +59,3 @@ async def until(socket: ClientConnection, wanted: Callable[[dict[str, Any]], boo
 
 def kind(name: str) -> Callable[[dict[str, Any]], bool]:
     return lambda frame: frame["t"] == name
-
-

@@ -52,7 +52,9 @@ class TestJoining:
         assert hello["seq"] == 0
         assert abs(hello["now"] / 1000 - time.time()) < 5
 
-    @pytest.mark.parametrize("spoil", [lambda ticket: ticket[:-3], lambda ticket: "", lambda ticket: "x" * 5000, lambda ticket: ticket.replace(":", ".", 1)])
+    @pytest.mark.parametrize(
+        "spoil", [lambda ticket: ticket[:-3], lambda ticket: "", lambda ticket: "x" * 5000, lambda ticket: ticket.replace(":", ".", 1)]
+    )
     def test_a_forged_ticket_is_sent_away(self, site: Site, room: Room, both: tuple[str, str], spoil: Any) -> None:
         async def errand() -> int:
             async with join(site, room, spoil(both[0])) as socket:
@@ -177,7 +179,10 @@ class TestState:
         assert took < 1
 
     def test_a_browser_that_missed_events_gets_the_panels_as_they_are_now(self, site: Site, room: Room, both: tuple[str, str]) -> None:
-        one, two = cast.make_shelf_item(room, cast.make_product(title="旧的苹果")), cast.make_shelf_item(room, cast.make_product(title="新的橙子"))
+        one, two = (
+            cast.make_shelf_item(room, cast.make_product(title="旧的苹果")),
+            cast.make_shelf_item(room, cast.make_product(title="新的橙子")),
+        )
         stage.pin(room=room, item=one, by=room.anchor)
         stage.pin(room=room, item=two, by=room.anchor)
         line = chat.say(room=room, user=cast.make_user(), key=uuid.uuid4(), text="错过的话")
@@ -204,13 +209,17 @@ class TestState:
 
 
 class TestWhoMustLeave:
-    def test_a_ban_ends_the_sockets_within_a_second(self, site: Site, room: Room, viewer: User, both: tuple[str, str], operator: User) -> None:
+    def test_a_ban_ends_the_sockets_within_a_second(
+        self, site: Site, room: Room, viewer: User, both: tuple[str, str], operator: User
+    ) -> None:
         async def errand() -> tuple[int, float]:
             async with join(site, room, both[0]) as socket, join(site, room, both[1]) as bystander:
                 await until(socket, kind("hello"))
                 await until(bystander, kind("hello"))
                 began = time.monotonic()
-                await sync_to_async(sanctions.impose, thread_sensitive=False)(actor=operator, kind="ban", scope="platform", rule="刷屏", user=viewer)
+                await sync_to_async(sanctions.impose, thread_sensitive=False)(
+                    actor=operator, kind="ban", scope="platform", rule="刷屏", user=viewer
+                )
                 code, took = await closes_with(socket), time.monotonic() - began
                 await bystander.send(command("catch_up", seq=0))
                 assert await until(bystander, kind("state"))
@@ -222,7 +231,9 @@ class TestWhoMustLeave:
 
 
 class TestAbuse:
-    @pytest.mark.parametrize("junk", ["", "{", "[]", '"x"', '{"c":5}', '{"c":"__import__"}', "[" * 3000, '{"c":"chat"}', '{"c":"claim","id":"1"}'])
+    @pytest.mark.parametrize(
+        "junk", ["", "{", "[]", '"x"', '{"c":5}', '{"c":"__import__"}', "[" * 3000, '{"c":"chat"}', '{"c":"claim","id":"1"}']
+    )
     def test_junk_gets_an_answer_and_harms_nobody(self, site: Site, room: Room, both: tuple[str, str], junk: str) -> None:
         async def errand() -> tuple[dict[str, Any], dict[str, Any]]:
             async with join(site, room, both[0]) as socket:
