@@ -15,9 +15,8 @@ from accounts import access, audit, sanctions
 from accounts.models import Sanction, SanctionKind, User
 from liveshop import bus
 from liveshop.refusals import Code, Refused
-from rooms import chat, events, wordlist
+from rooms import events, wordlist
 from rooms.models import ChatLine, ChatState, ModeratorGrant, Room, RoomWord
-from rooms.realtime import hub
 
 SLOW_MODES_S = (0, 3, 10, 30)
 MUTE_MINUTES = (5, 30, 60, 1440)
@@ -33,8 +32,7 @@ def delete_line(*, room: Room, line: ChatLine, by: User) -> None:
         if not _decide_in_tx(room, line, by, [ChatState.SHOWN, ChatState.HELD], ChatState.DELETED):
             return
         audit.record_in_tx(actor=by, action="chat_deleted", subject=f"room:{room.public_id}", before=_as_evidence(line))
-    hub.publish(room.pk, gone=[line.public_id])
-    hub.publish_staff(room.pk, {"decided": [line.public_id], "by": by.nickname})
+        bus.notify_in_tx("talk", {"room": room.pk, "gone": [line.public_id]})
 
 
 def approve_line(*, room: Room, line: ChatLine, by: User) -> None:
@@ -44,8 +42,7 @@ def approve_line(*, room: Room, line: ChatLine, by: User) -> None:
         if not _decide_in_tx(room, line, by, [ChatState.HELD], ChatState.SHOWN):
             raise Refused(Code.VERSION_CONFLICT, by=_decider(line))
         audit.record_in_tx(actor=by, action="chat_approved", subject=f"room:{room.public_id}", after=_as_evidence(line))
-    hub.publish_staff(room.pk, {"decided": [line.public_id], "by": by.nickname})
-    hub.publish(room.pk, chat=[chat.as_news(line)])
+        bus.notify_in_tx("talk", {"room": room.pk, "shown": [line.public_id]})
 
 
 def restore_line(*, room: Room, line: ChatLine, by: User) -> None:
@@ -56,7 +53,7 @@ def restore_line(*, room: Room, line: ChatLine, by: User) -> None:
         if not mine.filter(pk=line.pk, room=room, state=ChatState.DELETED).update(state=ChatState.SHOWN):
             raise Refused(Code.ENDED)
         audit.record_in_tx(actor=by, action="chat_restored", subject=f"room:{room.public_id}", after=_as_evidence(line))
-    hub.publish(room.pk, chat=[chat.as_news(line)])
+        bus.notify_in_tx("talk", {"room": room.pk, "shown": [line.public_id]})
 
 
 def mute(*, room: Room, user: User, by: User, minutes: int, rule: str, line: ChatLine | None = None) -> Sanction:

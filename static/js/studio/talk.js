@@ -36,6 +36,7 @@ function take({ chat = [], gone = [] }) {
     put(list, one, "t-tools");
   }
   for (const id of gone) find(id)?.remove();
+  if (held && (chat.length || gone.length)) count();
   while (list.children.length > KEEP) list.firstElementChild.remove();
   if (!stay) return toEnd();
   unseen += chat.length;
@@ -49,10 +50,9 @@ function toEnd() {
   log.scrollTop = log.scrollHeight;
 }
 
-function staff({ held: waiting = [], decided = [] }) {
+function staff({ held: waiting = [] }) {
   if (!held) return;
   for (const one of waiting) put(held, one, "t-held-tools");
-  for (const id of decided) held.querySelector(`[data-line="${CSS.escape(id)}"]`)?.remove();
   count();
 }
 
