@@ -24,7 +24,8 @@ async function load(name) {
   const asked = (panelOf(name).asked = Symbol(name));
   try {
     const answer = await fetch(url, { headers: { "HX-Request": "true" } });
-    if ([401, 403, 404].includes(answer.status)) return document.dispatchEvent(new Event("shut"));
+    // Another part's panel may say no for its own reasons; ours says no when this person has no place here any more.
+    if ([401, 403, 404].includes(answer.status) && !panelOf(name).dataset.url) return document.dispatchEvent(new Event("shut"));
     // Two requests may overtake each other: only the newest is drawn.
     if (answer.ok && panelOf(name).asked === asked) swap(name, await answer.text());
   } catch {
