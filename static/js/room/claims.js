@@ -87,6 +87,7 @@ function settle(tap, reply) {
     delete slot.dataset.shows;
   }
   if (reply.refused?.code === "LOGIN_REQUIRED") return openLogin();
+  if (reply.code === "WON") root.dispatchEvent(new Event("won"));
   if (reply.html) place(reply.html);
   else if (slot && reply.refused) explain(slot, reply.refused);
   placeAll();

@@ -22,13 +22,13 @@ export function start(socket, root) {
   };
   button.addEventListener("click", tap);
   root.addEventListener("dblclick", (event) => event.target.closest(".state, .stage") && tap());
+  root.addEventListener("won", () => burst(box, MAX_HEARTS));
   setInterval(() => {
     if (pending && socket.send({ c: "like", n: pending })) pending = 0;
   }, SEND_MS);
   socket.on("tick", ({ likes }) => {
     if (likes == null) return;
-    const others = Math.min(4, likes - total);
-    for (let n = 0; n < others; n += 1) setTimeout(() => rise(box), n * 160);
+    burst(box, Math.min(4, likes - total));
     total = likes;
     write(shown, total + pending);
   });
@@ -37,6 +37,10 @@ export function start(socket, root) {
 const write = (node, count) => (node.textContent = short(count));
 const format = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact", maximumFractionDigits: 1 });
 export const short = (count) => (count < 10000 ? count.toLocaleString() : format.format(count));
+
+function burst(box, count) {
+  for (let n = 0; n < count; n += 1) setTimeout(() => rise(box), n * 120);
+}
 
 function rise(box) {
   if (still.matches || document.hidden || box.childElementCount >= MAX_HEARTS) return;
