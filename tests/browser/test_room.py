@@ -3,11 +3,14 @@
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
+from campaigns.models import Claim, Deal, DealState
 from rooms import chat, stage
 from rooms.models import ChatLine, Room
 from tests import cast
@@ -123,6 +126,62 @@ def test_a_restarted_server_is_found_again(site: Site, phone, room: Room, anchor
     site.restart()
     stage.pin(room=room, item=goods[1], by=anchor)
     expect(page.locator("#panel-pin")).to_contain_text("秦岭百花蜜", timeout=30_000)
+
+
+@pytest.fixture
+def deal(room: Room, anchor: User, goods: list) -> Deal:
+    now = timezone.now()
+    return Deal.objects.create(
+        room=room,
+        show=room.shows.get(),
+        sku=goods[0].product.skus.get(),
+        title="1 元洛川红富士",
+        total=5,
+        available=5,
+        state=DealState.PUBLISHED,
+        starts_at=now - timedelta(minutes=1),
+        ends_at=now + timedelta(minutes=10),
+        created_by=anchor,
+    )
+
+
+def test_a_won_deal_says_so_over_its_card(site: Site, phone, desktop, room: Room, viewer: User, deal: Deal) -> None:
+    page, other = enter(phone(viewer)), enter(desktop())
+    page.get_by_role("button", name="立即抢").click()
+    won = page.locator(f"[data-deal='{deal.public_id}'] .go--won")
+    expect(won).to_be_visible(timeout=3000)
+    assert list(Claim.objects.values_list("deal", "user")) == [(deal.pk, viewer.pk)]
+    expect(other.locator("#panel-drops .bar")).to_contain_text("剩 4")  # everyone sees the stock fall
+    expect(other.locator(".go--won")).to_have_count(0)
+    won.click()
+    expect(page.locator("#sheet")).to_contain_text("1.00")
+    assert page.url.endswith("/live/axia")
+
+
+def test_a_tap_while_the_line_is_down_is_checked_and_counts_once(
+    site: Site, line: Line, phone, room: Room, viewer: User, deal: Deal
+) -> None:
+    page = enter(phone(viewer), f"{line.url}/live/axia")
+    line.cut()
+    page.get_by_role("button", name="立即抢").click()
+    expect(page.get_by_role("button", name="正在核对")).to_be_visible(timeout=10_000)
+    line.mend()
+    expect(page.locator(".go--won")).to_be_visible(timeout=20_000)
+    assert Claim.objects.count() == 1
+    deal.refresh_from_db()
+    assert (deal.available, deal.held) == (4, 1)
+
+
+def test_a_guest_who_taps_signs_in_first_and_nothing_is_claimed_for_her(
+    site: Site, phone, login, room: Room, viewer: User, deal: Deal
+) -> None:
+    page = enter(phone())
+    page.get_by_role("button", name="立即抢").click()
+    expect(page.locator("#sheet")).to_contain_text("不会自动帮你抢")
+    login(page, viewer)
+    page.reload()
+    expect(page.get_by_role("button", name="立即抢")).to_be_visible()
+    assert not Claim.objects.exists()
 
 
 def test_the_end_of_the_show_leaves_the_goods(site: Site, phone, room: Room, anchor: User, goods: list) -> None:
