@@ -53,7 +53,7 @@ def visit(*, code: str, request: HttpRequest) -> Visit:
         link = Link.objects.select_related("plan__product", "room", "promoter").get(code=code)
     except ObjectDoesNotExist as error:
         raise Refused(Code.NOT_FOUND) from error
-    if BOTS.search(request.headers.get("user-agent", "bot")):
+    if BOTS.search(request.headers.get("user-agent") or "bot"):
         return Visit(link, None)
     click, _ = Click.objects.get_or_create(
         link=link,

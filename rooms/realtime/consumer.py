@@ -29,7 +29,7 @@ from rooms.realtime.sinks import Send, sink_for
 from rooms.realtime.tickets import BadTicket, read
 
 CLOSE_TICKET = 4001
-CLOSE_ABUSE = 1008
+CLOSE_ABUSE = 4009  # Daphne sends no code of the protocol itself
 MAX_CHARS = 4096
 MAX_COMMANDS = 40  # in any ten seconds; a person tapping as fast as she can stays below
 WINDOW_S = 10.0
