@@ -43,6 +43,13 @@ def adjust(*, sku: Sku, change: int, by: User) -> None:
         audit.record_in_tx(actor=by, action="stock_adjusted", subject=f"sku:{sku.public_id}", after={"change": change})
 
 
+def set_available_in_tx(*, sku_id: int, available: int) -> None:
+    """Make so many units available, as a merchant's list says; what is held or sold is not touched."""
+    if available < 0:
+        raise ValueError("stock is not negative")
+    _rows(sku_id, 1).update(stock_total=F("stock_total") - F("stock_available") + available, stock_available=available)
+
+
 def _rows(sku_id: int, quantity: int) -> QuerySet[Sku]:
     if not connection.in_atomic_block:
         raise RuntimeError("stock moves need the caller's transaction")

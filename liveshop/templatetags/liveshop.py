@@ -1,6 +1,7 @@
 """Filters every template has at hand: money, pictures, short counts."""
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.conf import settings
@@ -51,3 +52,17 @@ def short_count(count: int) -> str:
     if (get_language() or "").startswith("zh"):
         return f"{count / 10_000:.1f}".rstrip("0").rstrip(".") + "万" if count >= 10_000 else f"{count:,}"
     return f"{count / 1000:.1f}".rstrip("0").rstrip(".") + "K" if count >= 10_000 else f"{count:,}"
+
+
+@register.filter
+def small_picture(path: str) -> str:
+    """The address of a picture's small size: uploaded goods have one, anything else is small already."""
+    if path.startswith("media:goods/"):
+        path = path.removesuffix(".webp") + ".s.webp"
+    return picture(path)
+
+
+@register.simple_tag
+def local_name(thing: Any) -> str:
+    """The Chinese or English name of a category or belt."""
+    return str(thing.name if (get_language() or "").startswith("zh") or not thing.name_en else thing.name_en)

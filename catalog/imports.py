@@ -1,0 +1,227 @@
+"""Importing a merchant's CSV: a dry run first, then in chunks by a job. A file imported twice changes nothing the second time.
+
+Products are known by the merchant's code, SKUs by their name within the product. A wrong row is told by row and column
+and stops only its own product.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from accounts import access
+from accounts.models import User
+from catalog import products, sheets, stock, words
+from catalog.models import Belt, Category, ImportJob, Product, ProductState, Shop, Sku
+from catalog.products import LARGEST_PRICE_FEN, Texts, Variant
+from catalog.sheets import Row
+from liveshop.clock import now
+from liveshop.refusals import Code, Refused
+
+CHUNK = 50
+PROBLEMS = {
+    "missing": gettext_noop("This cell is empty"),
+    "long": gettext_noop("This text is too long"),
+    "price": gettext_noop("This is not a price"),
+    "stock": gettext_noop("This is not a number of units"),
+    "category": gettext_noop("We have no such category"),
+    "belt": gettext_noop("We have no such belt"),
+    "source": gettext_noop("Write origin or brand"),
+    "state": gettext_noop("Write draft, on or off"),
+    "word": gettext_noop("The law forbids this word in advertising"),
+    "twice": gettext_noop("The file has this variant twice"),
+    "struck": gettext_noop("Never asked, so it may not be struck through"),
+    "refused": gettext_noop("This row was refused"),
+}
+LONGEST = {"code": 40, "title": 80, "variant": 40, "brief": 160, "description": 4000}
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """A product as its rows say it; `lines` are (row number in the file, row)."""
+
+    code: str
+    lines: list[tuple[int, Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an import would do."""
+
+    new: int
+    known: int
+    errors: list[dict[str, Any]]
+    first: list[Row]
+
+
+def start(*, shop: Shop, by: User, raw: bytes, file_name: str) -> ImportJob:
+    """Keep the file for its dry run; nothing is imported yet. Raises Refused(INVALID) for a file that cannot be read."""
+    access.require(by, access.Power.MANAGE_SHOP, shop)
+    text = sheets.decode(raw)
+    rows = sheets.read(text)
+    if not rows:
+        raise Refused(Code.INVALID, why=_("The file has no rows"))
+    return ImportJob.objects.create(shop=shop, by=by, content=text, rows_total=len(rows), file_name=file_name[-120:])
+
+
+def preview(job: ImportJob) -> Preview:
+    """Check every row without writing anything."""
+    goods = _goods(job)
+    checker = Checker(job.shop)
+    codes = set(Product.objects.filter(shop=job.shop).exclude(merchant_code="").values_list("merchant_code", flat=True))
+    errors = [error for good in goods for error in checker.errors(good)]
+    known = sum(good.code in codes for good in goods)
+    return Preview(len(goods) - known, known, errors, [row for good in goods[:6] for _number, row in good.lines][:8])
+
+
+def begin(*, job: ImportJob, by: User) -> bool:
+    """Mark the import as started; False when it was already."""
+    access.require(by, access.Power.MANAGE_SHOP, job.shop)
+    return bool(ImportJob.objects.filter(pk=job.pk, started_at=None).update(started_at=now()))
+
+
+def run(job: ImportJob) -> None:
+    """Import what is left, chunk by chunk: each chunk and its progress are one transaction, so a killed job goes on where it was."""
+    goods = iter(_goods(job))
+    skipped = 0
+    while skipped < job.rows_done and (good := next(goods, None)):
+        skipped += len(good.lines)
+    while chunk := list(islice(goods, CHUNK)):
+        _import_chunk(job, chunk)
+    ImportJob.objects.filter(pk=job.pk, finished_at=None).update(finished_at=now())
+
+
+def message(problem: str) -> str:
+    """A problem in the reader's language."""
+    return _(PROBLEMS.get(problem, PROBLEMS["refused"]))
+
+
+class Checker:
+    """Finds what is wrong with rows, against categories and belts read once."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.categories = {name: one for one in Category.objects.all() for name in (one.slug, one.name_en, one.name) if name}
+        self.belts = {name: one for one in Belt.objects.all() for name in (one.slug, one.name_en, one.name) if name}
+
+    def errors(self, good: Good) -> list[dict[str, Any]]:
+        """All problems of a product's rows: [{"row", "column", "problem", "value"}]."""
+        found = [problem for number, row in good.lines for problem in self._row_errors(number, row)]
+        names: set[str] = set()
+        for number, row in good.lines:
+            if row.variant in names:
+                found.append(_error(number, "variant", "twice", row.variant))
+            names.add(row.variant)
+        return found
+
+    def _row_errors(self, number: int, row: Row) -> list[dict[str, Any]]:
+        wrong = [(column, "missing") for column in sheets.REQUIRED if not getattr(row, column)]
+        wrong += [(column, "long") for column, most in LONGEST.items() if len(getattr(row, column)) > most]
+        price = sheets.fen_of(row.price)
+        checks = [
+            ("price", "price", bool(row.price) and not (price and price <= LARGEST_PRICE_FEN)),
+            ("stock", "stock", bool(row.stock) and sheets.count_of(row.stock) is None),
+            ("list_price", "price", bool(row.list_price) and sheets.fen_of(row.list_price) is None),
+            ("category", "category", bool(row.category) and row.category not in self.categories),
+            ("belt", "belt", bool(row.belt) and row.belt not in self.belts),
+            ("source", "source", row.source not in sheets.SOURCES),
+            ("state", "state", row.state not in sheets.STATES),
+        ]
+        wrong += [(column, problem) for column, problem, is_wrong in checks if is_wrong]
+        errors = [_error(number, column, problem, getattr(row, column)) for column, problem in wrong]
+        for column in ("title", "brief", "description"):
+            word = words.banned_in(getattr(row, column))
+            if word:
+                errors.append(_error(number, column, "word", word))
+        return errors
+
+    def texts(self, good: Good) -> Texts:
+        row = good.lines[0][1]
+        return Texts(
+            title=row.title,
+            category=self.categories[row.category],
+            brief=row.brief,
+            description=row.description,
+            belt=self.belts.get(row.belt),
+            source=sheets.SOURCES[row.source],
+            merchant_code=good.code,
+        )
+
+
+def _import_chunk(job: ImportJob, chunk: list[Good]) -> None:
+    checker = Checker(job.shop)
+    errors: list[dict[str, Any]] = []
+    created = updated = 0
+    with transaction.atomic(durable=True):
+        locked = ImportJob.objects.select_for_update().get(pk=job.pk)
+        for good in chunk:
+            wrong = checker.errors(good)
+            try:
+                with transaction.atomic():
+                    is_new = None if wrong else _write(job, checker, good)
+            except Refused as refused:
+                number, row = good.lines[0]
+                struck = any(r.list_price for _n, r in good.lines) and refused.code is Code.INVALID
+                wrong = [
+                    _error(number, "list_price" if struck else "title", "struck" if struck else "refused", row.list_price or row.title)
+                ]
+                is_new = None
+            errors += wrong
+            created += is_new is True
+            updated += is_new is False
+        ImportJob.objects.filter(pk=job.pk).update(
+            rows_done=F("rows_done") + sum(len(good.lines) for good in chunk),
+            created_count=F("created_count") + created,
+            updated_count=F("updated_count") + updated,
+            errors=[*locked.errors, *errors],
+        )
+
+
+def _write(job: ImportJob, checker: Checker, good: Good) -> bool:
+    """Create or update one product; whether it is new."""
+    texts = checker.texts(good)
+    mine = Product.objects.select_related("shop").filter(shop=job.shop)
+    product = mine.filter(merchant_code=good.code).first() or mine.filter(merchant_code="", public_id=good.code).first()
+    is_new = product is None
+    if product is None:
+        product = products.create_in_tx(shop=job.shop, by=job.by, texts=texts, variants=[_variant(row) for _n, row in good.lines])
+    else:
+        products.edit_in_tx(product=product, texts=replace(texts, merchant_code=product.merchant_code))
+    known = {sku.name: sku for sku in product.skus.all()}
+    for _number, row in good.lines:
+        sku = known.get(row.variant) or products.add_sku_in_tx(product=product, by=job.by, variant=_variant(row))
+        _write_sku(sku, row, job.by)
+    state = sheets.STATES[good.lines[0][1].state]
+    if state is not None or is_new:
+        Product.objects.filter(pk=product.pk).update(state=ProductState.ON_SALE if state is None else state)
+    return is_new
+
+
+def _write_sku(sku: Sku, row: Row, by: User) -> None:
+    price_fen, list_price_fen = sheets.fen_of(row.price), sheets.fen_of(row.list_price) if row.list_price else None
+    if price_fen is not None and (sku.price_fen, sku.list_price_fen) != (price_fen, list_price_fen):
+        products.set_price_in_tx(sku=sku, by=by, price_fen=price_fen, list_price_fen=list_price_fen)
+    available = sheets.count_of(row.stock)
+    if available is not None and available != sku.stock_available:
+        stock.set_available_in_tx(sku_id=sku.pk, available=available)
+
+
+def _variant(row: Row) -> Variant:
+    return Variant(name=row.variant, price_fen=sheets.fen_of(row.price) or 0, stock=sheets.count_of(row.stock) or 0)
+
+
+def _goods(job: ImportJob) -> list[Good]:
+    """The rows gathered by code in the file's order; numbers are those a spreadsheet shows. Rows without a code stand alone."""
+    goods: dict[str, Good] = {}
+    for number, row in enumerate(sheets.read(job.content), 2):
+        good = goods.setdefault(row.code or f"\x00{number}", Good(row.code, []))
+        good.lines.append((number, row))
+    return list(goods.values())
+
+
+def _error(row: int, column: str, problem: str, value: str) -> dict[str, Any]:
+    return {"row": row, "column": column, "problem": problem, "value": value[:80]}
