@@ -76,7 +76,7 @@ class VariantForm(forms.Form):
     """One SKU."""
 
     name = forms.CharField(label=_("Variant"), max_length=40, required=False, help_text=_("Empty when there is only one"))
-    price_fen = YuanField(label=_("Price (¥)"))
+    price_fen = YuanField(label=_("Price in ¥"))
     stock = forms.IntegerField(label=_("Stock"), min_value=0, max_value=1_000_000)
 
     def variant(self) -> Variant:
