@@ -63,20 +63,21 @@ class Bus:
             self._task = None
 
     async def _run(self) -> None:
-        was_connected = False
+        may_have_missed = False
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(dsn(), autocommit=True) as listening:
                     await listening.execute(f"LISTEN {CHANNEL}")
                     self.is_listening.set()
-                    if was_connected:
+                    if may_have_missed:
                         self._tell(RECONNECTED, {})
-                    was_connected = True
+                    may_have_missed = True
                     async for notice in listening.notifies():
                         payload = json.loads(notice.payload)
                         self._tell(payload.pop("topic"), payload)
             except psycopg.Error as error:
                 log.warning("bus_lost", error=str(error))
+            may_have_missed = True
             self.is_listening.clear()
             await asyncio.sleep(RETRY_S)
 

@@ -18,7 +18,7 @@ from rooms.models import Pin, Room, ShelfItem, Show, ShowState
 
 RUNNING = (ShowState.LIVE, ShowState.INTERRUPTED)
 WAITING = (ShowState.UPCOMING, ShowState.PREFLIGHT)
-STAGE_PANELS = ["stage", "pin", "drops"]
+STAGE_PANELS = ["stage", "pin", "drops", "shelf"]
 
 
 def plan_show(*, room: Room, by: User, title: str, planned_at: datetime) -> Show:

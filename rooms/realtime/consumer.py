@@ -78,11 +78,19 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
 
 
 async def _greet(room: LocalRoom, member: Member) -> None:
-    """Tell the room's `seq`; the process asks the database for it once a room, not once a socket."""
-    if not room.seq:
-        seq = await sync_to_async(_seq_of, thread_sensitive=False)(room.room_id)
-        room.seq = max(room.seq, seq)
+    """Tell the room's `seq`.
+
+    The process asks the database once a room, before the first greeting. Asking again later could step over an event whose
+    notice is still on its way to sockets that were greeted before it.
+    """
+    if room.numbering is None or (room.numbering.done() and (room.numbering.cancelled() or room.numbering.exception())):
+        room.numbering = asyncio.get_running_loop().create_task(_number(room))
+    await asyncio.shield(room.numbering)
     member.offer(frame({"t": "hello", "now": server_ms(), "seq": room.seq}), Lane.STATE)
+
+
+async def _number(room: LocalRoom) -> None:
+    room.seq = max(room.seq, await sync_to_async(_seq_of, thread_sensitive=False)(room.room_id))
 
 
 def _seq_of(room_id: int) -> int:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -19,6 +21,8 @@ from rooms.realtime.ticks import Tick
 
 log = structlog.get_logger(__name__)
 RENDERERS = 3  # threads that may draw panels at once, so that a burst of pins cannot take every database connection
+BUS_WAIT_S = 5
+RETRY_S = 1
 CLOSE_BANNED = 4003
 CLOSE_SLOW = 4008
 CLOSE_LOGGED_OUT = 4010
@@ -31,6 +35,7 @@ class LocalRoom:
         self.room_id = room_id
         self.members: dict[str, set[Member]] = defaultdict(set)
         self.seq = 0
+        self.numbering: asyncio.Task[None] | None = None
         self.tick = Tick()
         self.timer: asyncio.TimerHandle | None = None
         self.drawing = asyncio.Lock()
@@ -75,6 +80,9 @@ class Hub:
         bus.subscribe("news", self._on_news)
         bus.subscribe(bus.RECONNECTED, lambda _: self._spawn(self._refresh_all()))
         bus.bus.start()
+        # A number read before we listen could hide an event committed in between; a bus that comes later refreshes every room.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(bus.bus.is_listening.wait(), BUS_WAIT_S)
         self._channel = await get_channel_layer().new_channel("hub")
         self._spawn(self._receive())
 
@@ -130,12 +138,18 @@ class Hub:
                 self._spawn(self._snapshot(room, member))
             elif member.is_stuck():
                 self._spawn(member.close(CLOSE_SLOW))
-        if room.tick.has_more:
+        # A quiet room has no other tick that could help a socket which fell behind.
+        if room.tick.has_more or any(member.is_behind or member.stuck_since for member in room.everyone()):
             self.note(room.room_id)
 
     async def _snapshot(self, room: LocalRoom, member: Member) -> None:
-        async with self._renderers:
-            snapshot = await _in_thread(recovery.snapshot)(room.room_id, member.ticket.language)
+        try:
+            async with self._renderers:
+                snapshot = await _in_thread(recovery.snapshot)(room.room_id, member.ticket.language)
+        except Exception:
+            await asyncio.sleep(RETRY_S)
+            self._fall_behind(room, [member])
+            raise
         member.offer(frame({"t": "snap", "now": server_ms(), **snapshot}), Lane.STATE)
 
     def _on_event(self, notice: dict[str, Any]) -> None:
@@ -158,13 +172,25 @@ class Hub:
             for language, members in list(room.members.items()):
                 if not members:
                     continue
-                async with self._renderers:
-                    drawn = await _in_thread(recovery.draw)(room.room_id, panels, language)
+                try:
+                    async with self._renderers:
+                        drawn = await _in_thread(recovery.draw)(room.room_id, panels, language)
+                except Exception:
+                    log.exception("draw_failed", room=room.room_id)
+                    self._fall_behind(room, members)  # a state is never lost: a snapshot follows
+                    continue
                 # `since` tells browsers which numbers this frame covers, so that events drawn together are not taken for a gap.
                 message = {"t": "state", "now": server_ms(), "seq": seq, "since": previous or seq - 1, "kind": kind, "panels": drawn}
                 built = frame(message)
-                for member in list(members):
-                    member.offer(built, Lane.STATE)
+                self._fall_behind(room, [member for member in list(members) if not member.offer(built, Lane.STATE)])
+
+    def _fall_behind(self, room: LocalRoom, members: Iterable[Member]) -> None:
+        """These sockets get one snapshot as soon as they can take it; the room's ticks look after that."""
+        behind = list(members)
+        for member in behind:
+            member.is_behind = True
+        if behind:
+            self.note(room.room_id)
 
     def _on_kill(self, notice: dict[str, Any]) -> None:
         """A ban or a log-out ends the matching sockets now."""
@@ -184,9 +210,7 @@ class Hub:
     async def _refresh_all(self) -> None:
         """The bus was away: draw every panel of every local room as it is now."""
         for room in list(self.rooms.values()):
-            for member in room.everyone():
-                member.is_behind = True
-            self.note(room.room_id)
+            self._fall_behind(room, room.everyone())
 
     async def _receive(self) -> None:
         """Talk and ambience from all processes, this one included, in the order of the layer."""
