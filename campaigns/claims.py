@@ -276,6 +276,8 @@ class ClaimEngine:
         unseen = self.memory.unseen.pop(target, 0)
         if unseen and target.kind is Kind.DEAL:
             await line.execute(_COUNT_UNSEEN, (unseen, target.pk))
+        if hub.hub.loop is not asyncio.get_running_loop():
+            return  # no socket has joined this process
         for room_id, name, *counts in await line.rows(_COUNTS[target.kind], (target.pk,)):
             if room_id is not None:
                 hub.publish(room_id, bars={name: counts})
@@ -350,6 +352,12 @@ def _judge_alone(target: Target, tap: Tap) -> ClaimOutcome:
     with connection.cursor() as cursor:
         cursor.execute(_JUDGE[target.kind], _arguments(target, [tap], 0))
         answer = from_row(cursor.fetchone())
+        counted = None
+        if answer.is_won and not connection.in_atomic_block:
+            cursor.execute(_COUNTS[target.kind], [target.pk])
+            counted = cursor.fetchone()
+    if counted is not None and counted[0] is not None:
+        hub.publish(counted[0], bars={counted[1]: list(counted[2:])})
     if answer.is_won and answer.facts.get("is_last"):
         announcements.sold_out(target)
     return answer
