@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Sanction, User
-from catalog.models import Shop
+from catalog import words
+from catalog.models import BannedWord, Shop
 from rooms.models import ChatLine, ChatState, ModeratorGrant, Pin, Room, RoomEvent, RoomWord, ShelfItem, Show, ShowState
 from rooms.studio.panels import PANELS
 from tests import cast
@@ -176,6 +177,8 @@ class TestFirstShow:
 
     @pytest.mark.parametrize("trouble", ["no goods", "no stock", "word"])
     def test_a_red_line_blocks_the_start(self, client: Client, anchor: User, trouble: str) -> None:
+        BannedWord.objects.get_or_create(word="全网最低")
+        words.forget()
         room = cast.make_room(anchor, live=False)
         if trouble != "no goods":
             cast.make_shelf_item(room, cast.make_product(cast.make_shop(anchor), stock=0 if trouble == "no stock" else 5))
