@@ -225,7 +225,18 @@ class ClaimEngine:
                 return
             owners = {row[5]: Owner(row[7], ClaimOutcome(WON, row[6], row[8], row[9])) for row in rows if row[5] is not None}
             note = Note(code, self.memory.deadline(), owners, place, total, sold_out_at, starts_at, facts)
-            self.memory.note(target, note, seen_at)
+            if self.memory.note(target, note, seen_at):
+                self._refuse_waiting(target)
+
+    def _refuse_waiting(self, target: Target) -> None:
+        """Who still waits in the queue hears the remembered "no" at once."""
+        queue = self._queues.get(target, {})
+        for user_id, ask in list(queue.items()):
+            remembered = self.memory.recall(target, ask.tap)
+            if remembered is not None:
+                del queue[user_id]
+                del self._open[target, user_id]
+                self._answer([ask], remembered)
 
     def _answer(self, asks: Sequence[Ask], answer: ClaimOutcome) -> None:
         for ask in asks:
