@@ -21,7 +21,7 @@ THREADS = 16
 
 
 def main(argv: list[str]) -> int:
-    os.environ.setdefault("DB_POOL_MAX", str(THREADS + 4))
+    os.environ["DB_POOL_MAX"] = str(THREADS + 4)  # the textbook way gets a connection for each thread
     import django
 
     django.setup()
