@@ -171,7 +171,7 @@ class TestFirstShow:
         room = Room.objects.get(slug="xiaoman")
         product = cast.make_product(cast.make_shop(viewer))
         client.post(url("studio_add", "xiaoman", product.public_id), **HX)
-        assert client.post(url("studio_live", "xiaoman"), {"title": "第一场"}, **HX).status_code == 204
+        assert client.post(url("studio_live", "xiaoman"), {"title": "苹果专场"}, **HX).status_code == 204
         assert room.shows.get().state == ShowState.LIVE
         assert User.objects.get(pk=viewer.pk).is_anchor
 
