@@ -1,4 +1,4 @@
-"""Registers the site's own system checks."""
+"""Registers the site's own system checks and names the admin's tables."""
 
 from django.apps import AppConfig
 
@@ -7,4 +7,6 @@ class LiveshopConfig(AppConfig):
     name = "liveshop"
 
     def ready(self) -> None:
-        from liveshop import checks  # noqa: F401 - importing registers them
+        from liveshop import adminwords, checks  # noqa: F401 - importing checks registers them
+
+        adminwords.name_everything()

@@ -5,6 +5,7 @@ from traffic import desk, views
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.feed, name="feed"),
     path("next/<slug:slug>", views.next_room, name="next_room"),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
     path("admin/wall", desk.wall_view, name="wall"),
     path("admin/wall/rooms/<slug:slug>", desk.steer_room, name="wall_room"),

@@ -1,0 +1,44 @@
+"""The admin site's words for our tables and columns, without a line in each model.
+
+Django names a column after its field ("sales fen"); here those names become translatable, in the context "admin", once at
+start. Names that a model translates itself are left alone. Nothing of this reaches a migration.
+"""
+
+from typing import Any
+
+from django.apps import apps
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+
+CONTEXT = "admin"
+OWN = ["ledger", "accounts", "catalog", "rooms", "campaigns", "orders", "alliance"]
+
+
+_named: set[str] = set()
+
+
+def name_everything() -> None:
+    """Make the names of our apps, models and fields translatable."""
+    for label in OWN:
+        config = apps.get_app_config(label)
+        config.verbose_name = _translatable(config.verbose_name)
+        for model in config.get_models():
+            meta = model._meta
+            if not isinstance(meta.verbose_name, Promise):
+                meta.verbose_name_plural = _translatable(meta.verbose_name_plural)
+            meta.verbose_name = _translatable(meta.verbose_name)
+            for field in meta.local_fields:
+                field.verbose_name = _translatable(field.verbose_name)
+
+
+def words() -> frozenset[str]:
+    """Every text named here, in English: what the translation must cover."""
+    return frozenset(_named)
+
+
+def _translatable(name: Any) -> Any:
+    """A plain name in the context "admin"; a name that is translated already stays."""
+    if isinstance(name, Promise):
+        return name
+    _named.add(str(name))
+    return pgettext_lazy(CONTEXT, str(name))
