@@ -117,7 +117,8 @@ class Claim(models.Model):
     """A person's taken unit with its hold. Written only by the SQL functions of `campaigns.claims` and `campaigns.holds`."""
 
     public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
-    deal = models.ForeignKey(Deal, models.PROTECT, related_name="claims")
+    # No index of its own: with old statistics the planner would read all claims of a deal instead of one person's.
+    deal = models.ForeignKey(Deal, models.PROTECT, related_name="claims", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="claims")
     key = models.UUIDField()
     place = models.BigIntegerField()
@@ -138,7 +139,7 @@ class Claim(models.Model):
 class ClaimKey(models.Model):
     """One person, one unit, by each identity key (keyed hash). Removed when the claim expires: the right comes back."""
 
-    deal = models.ForeignKey(Deal, models.CASCADE, related_name="claim_keys")
+    deal = models.ForeignKey(Deal, models.CASCADE, related_name="claim_keys", db_index=False)
     kind = models.CharField(max_length=8)
     digest = models.BinaryField(max_length=32)
     claim = models.ForeignKey(Claim, models.CASCADE, related_name="keys")
@@ -150,7 +151,7 @@ class ClaimKey(models.Model):
 class Waiting(models.Model):
     """A place on the waitlist of a sold-out deal."""
 
-    deal = models.ForeignKey(Deal, models.CASCADE, related_name="waitlist")
+    deal = models.ForeignKey(Deal, models.CASCADE, related_name="waitlist", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     joined_at = models.DateTimeField(default=timezone.now)
     offered_at = models.DateTimeField(null=True, blank=True)
@@ -273,7 +274,7 @@ class CouponGrant(models.Model):
     """A coupon in a person's hands. LOCKED belongs to one unpaid order; paying makes it USED, closing makes it UNUSED again."""
 
     public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
-    coupon = models.ForeignKey(Coupon, models.PROTECT, related_name="grants")
+    coupon = models.ForeignKey(Coupon, models.PROTECT, related_name="grants", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="coupon_grants")
     nth = models.PositiveSmallIntegerField(default=1)
     key = models.UUIDField()
