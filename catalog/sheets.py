@@ -126,6 +126,8 @@ def harmless(cell: str) -> str:
 def fen_of(cell: str) -> int | None:
     """`¥1,299.00`, `39.9元`, `３９` → fen; None for what is not an amount of whole fen."""
     plain = unicodedata.normalize("NFKC", cell).strip().strip("¥￥元").replace(",", "").strip()
+    if len(plain) > 12 or "e" in plain.casefold():  # an exponent is a spreadsheet's accident, and could be a number of gigabytes
+        return None
     try:
         amount = Decimal(plain) * 100
         return int(amount) if amount == int(amount) and amount >= 0 else None

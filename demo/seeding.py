@@ -16,7 +16,7 @@ from demo.logins import PASSWORD
 from liveshop.clock import now
 
 CONTENT = Path(__file__).parent / "content"
-AVATARS = "1f34a 1f351 1f353 1f349 1f33b 1f411 1f413 1f416 1f41d 1f955 1f9c1 1f980".split()
+AVATARS = ["1f34a", "1f351", "1f353", "1f349", "1f33b", "1f411", "1f413", "1f416", "1f41d", "1f955", "1f9c1", "1f980"]
 RAISED_DAYS, LOWERED_DAYS = 45, 12
 
 
