@@ -50,6 +50,9 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
         return
     await hub.start()
     meter.start()
+    if refusal := hub.refusal_of(ticket):
+        await send({"type": "websocket.close", "code": refusal})
+        return
 
     async def close(code: int) -> None:
         await send({"type": "websocket.close", "code": code})

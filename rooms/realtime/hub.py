@@ -17,7 +17,9 @@ from liveshop.clock import server_ms
 from rooms.realtime import recovery
 from rooms.realtime.frames import Frame, frame
 from rooms.realtime.members import Lane, Member
+from rooms.realtime.tickets import Ticket
 from rooms.realtime.ticks import Tick
+from rooms.realtime.voided import VoidedTickets
 
 log = structlog.get_logger(__name__)
 RENDERERS = 3  # threads that may draw panels at once, so that a burst of pins cannot take every database connection
@@ -62,6 +64,7 @@ class Hub:
         self._channel = ""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renderers = asyncio.Semaphore(RENDERERS)
+        self._voided = VoidedTickets()
 
     async def start(self) -> None:
         """Connect to bus and layer in the running loop; later calls wait for the first and do nothing."""
@@ -193,19 +196,17 @@ class Hub:
             self.note(room.room_id)
 
     def _on_kill(self, notice: dict[str, Any]) -> None:
-        """A ban or a log-out ends the matching sockets now."""
-        scope = notice.get("scope", "platform")
-        code = CLOSE_LOGGED_OUT if notice.get("reason") == "logout" else CLOSE_BANNED
+        """A ban or a log-out ends the matching sockets now, and voids the tickets they could come back with."""
+        code = CLOSE_LOGGED_OUT if notice.get("reason") == "logged_out" else CLOSE_BANNED
+        self._voided.note(notice, code)
         for room in list(self.rooms.values()):
             for member in room.everyone():
-                ticket = member.ticket
-                hit = (notice.get("user") and notice["user"] == ticket.user_public_id) or (
-                    notice.get("device") and notice["device"] == ticket.device
-                )
-                # "staff:…" ends an operator's studio and leaves her page as a viewer alone.
-                staff_scope = f"staff:{ticket.room_public_id}" if ticket.is_staff else None
-                if hit and scope in ("platform", f"room:{ticket.room_public_id}", staff_scope):
+                if self._voided.code_for(member.ticket):
                     self._spawn(member.close(code))
+
+    def refusal_of(self, ticket: Ticket) -> int:
+        """The close code for a ticket that a ban or log-out has voided since it was issued; 0 for a good one."""
+        return self._voided.code_for(ticket)
 
     async def _refresh_all(self) -> None:
         """The bus was away: draw every panel of every local room as it is now."""

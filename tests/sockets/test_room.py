@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from websockets.exceptions import ConnectionClosed
 
-from accounts import sanctions
+from accounts import people, sanctions
 from accounts.models import User
 from rooms import chat, moderation, stage
 from rooms.models import ChatLine, Room, RoomWord
@@ -212,7 +212,7 @@ class TestWhoMustLeave:
     def test_a_ban_ends_the_sockets_within_a_second(
         self, site: Site, room: Room, viewer: User, both: tuple[str, str], operator: User
     ) -> None:
-        async def errand() -> tuple[int, float]:
+        async def errand() -> tuple[int, float, int]:
             async with join(site, room, both[0]) as socket, join(site, room, both[1]) as bystander:
                 await until(socket, kind("hello"))
                 await until(bystander, kind("hello"))
@@ -223,11 +223,26 @@ class TestWhoMustLeave:
                 code, took = await closes_with(socket), time.monotonic() - began
                 await bystander.send(command("catch_up", seq=0))
                 assert await until(bystander, kind("state"))
-                return code, took
+                async with join(site, room, both[0]) as again:
+                    return code, took, await closes_with(again)
 
-        code, took = run(errand())
-        assert code == 4003
+        code, took, again = run(errand())
+        assert code == again == 4003
         assert took < 1
+
+    def test_logging_out_everywhere_ends_the_sockets_and_a_new_ticket_opens_again(
+        self, site: Site, room: Room, viewer: User, both: tuple[str, str]
+    ) -> None:
+        async def errand() -> tuple[int, int]:
+            async with join(site, room, both[0]) as socket:
+                await until(socket, kind("hello"))
+                await sync_to_async(people.log_out_everywhere, thread_sensitive=False)(user=viewer)
+                code = await closes_with(socket)
+            fresh = await sync_to_async(make_ticket)(room, viewer, device="one")
+            async with join(site, room, fresh) as socket:
+                return code, (await until(socket, kind("hello")))["seq"]
+
+        assert run(errand()) == (4010, 0)
 
 
 class TestAbuse:

@@ -1,0 +1,38 @@
+"""Tickets issued before a ban or log-out are void: remembered here as long as such a ticket could still be shown."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+
+from rooms.realtime.tickets import Ticket
+
+PLATFORM = "platform"
+
+
+class VoidedTickets:
+    """Who was sent away, where, when and with which close code. One entry a person and place; old ones are dropped."""
+
+    def __init__(self) -> None:
+        self._sent_away: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def note(self, notice: dict[str, Any], code: int) -> None:
+        """`notice` names a `user` (public id) or a `device`, and a `scope`: "platform", "room:<id>" or "staff:<id>"."""
+        now = time.time()
+        oldest = now - settings.JOIN_TICKET_TTL_S
+        self._sent_away = {key: entry for key, entry in self._sent_away.items() if entry[0] > oldest}
+        for kind in ("user", "device"):
+            if notice.get(kind):
+                self._sent_away[f"{kind}:{notice[kind]}", notice.get("scope") or PLATFORM] = (now, code)
+
+    def code_for(self, ticket: Ticket) -> int:
+        """The close code for a void ticket, 0 for a good one. A "staff:" scope ends the studio and leaves the viewer alone."""
+        scopes = [PLATFORM, f"room:{ticket.room_public_id}"]
+        if ticket.is_staff:
+            scopes.append(f"staff:{ticket.room_public_id}")
+        for who in (f"user:{ticket.user_public_id}", f"device:{ticket.device}"):
+            for scope in scopes:
+                sent_at, code = self._sent_away.get((who, scope), (0.0, 0))
+                if sent_at >= ticket.issued_at:
+                    return code
+        return 0
