@@ -211,7 +211,9 @@ def import_job(request: HttpRequest, public_id: str) -> HttpResponse:
         errors = preview.errors
     else:
         errors = job.errors
-    context["errors"] = [error | {"message": imports.message(error["problem"])} for error in errors[:200]]
+    context["errors"] = [
+        error | {"column": imports.column_name(error["column"]), "message": imports.message(error["problem"])} for error in errors[:200]
+    ]
     context["error_count"] = len(errors)
     context["part"] = round(100 * job.rows_done / max(1, job.rows_total))
     return render(request, "catalog/_import.html" if request.htmx else "catalog/import.html", context)  # type: ignore[attr-defined]

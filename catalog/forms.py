@@ -15,6 +15,9 @@ from catalog.shops import Terms
 class NamedChoice(forms.ModelChoiceField):
     """A category or belt by its name in the reader's language."""
 
+    def __init__(self, *, queryset: Any, **options: Any) -> None:
+        super().__init__(queryset, empty_label=_("Please choose") if options.get("required", True) else _("None"), **options)
+
     def label_from_instance(self, obj: Any) -> str:
         zh = (get_language() or "").startswith("zh")
         return str(obj.name if zh or not obj.name_en else obj.name_en)

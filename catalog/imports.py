@@ -37,6 +37,20 @@ PROBLEMS = {
     "struck": gettext_noop("Never asked, so it may not be struck through"),
     "refused": gettext_noop("This row was refused"),
 }
+COLUMN_NAMES = {
+    "code": gettext_noop("Code"),
+    "title": gettext_noop("Title"),
+    "variant": gettext_noop("Variant"),
+    "price": gettext_noop("Price"),
+    "stock": gettext_noop("Stock"),
+    "list_price": gettext_noop("Struck price"),
+    "category": gettext_noop("Category"),
+    "belt": gettext_noop("Industrial belt"),
+    "brief": gettext_noop("In one line"),
+    "description": gettext_noop("Details"),
+    "source": gettext_noop("Goods come"),
+    "state": gettext_noop("State"),
+}
 LONGEST = {"code": 40, "title": 80, "variant": 40, "brief": 160, "description": 4000}
 
 
@@ -98,6 +112,11 @@ def run(job: ImportJob) -> None:
 def message(problem: str) -> str:
     """A problem in the reader's language."""
     return _(PROBLEMS.get(problem, PROBLEMS["refused"]))
+
+
+def column_name(column: str) -> str:
+    """A column in the reader's language."""
+    return _(COLUMN_NAMES.get(column, column))
 
 
 class Checker:
