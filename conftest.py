@@ -1,11 +1,15 @@
 """Fixtures every test may use; the factories behind them are in `tests/cast.py`."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.db import connections
 
 from accounts.models import User
+from catalog import words
+from catalog.models import BannedWord
 from rooms.models import Room
 from tests import cast
 
@@ -27,6 +31,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder[:1] == ("tests",) and folder[1:2] and folder[1] in ALONE:
             item.add_marker(getattr(pytest.mark, ALONE[folder[1]]))
             item.add_marker(pytest.mark.timeout(240))
+
+
+@pytest.fixture(autouse=True)
+def _banned_words(request: pytest.FixtureRequest) -> None:
+    """Tests that empty the tables afterwards also take what migrations put there: the list of advertising words comes back for the next."""
+    if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("db")  # transactional where the test says so
+        if not BannedWord.objects.exists():
+            import_module("catalog.migrations.0002_banned_words").load(apps, None)
+        words.forget()
 
 
 @pytest.fixture
