@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 from urllib.request import Request, urlopen
 
-from tests.chromium import find as find_chromium
+from tests.chromium import find_chromium
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CATEGORIES = ["performance", "accessibility", "best-practices", "seo"]
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     with site(arguments.url) as base:
         room = first_room(base)
         scores = {
-            name: audit(lighthouse, str(chromium), base + path, 1 if arguments.quick else 3)
+            name: audit(lighthouse, chromium, base + path, 1 if arguments.quick else 3)
             for name, path in [("feed", "/"), ("room", room)]
         }
         script_kb = script_weight(base, room)
