@@ -7,15 +7,18 @@ import asyncio
 import json
 import random
 import re
+import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-DEAL = re.compile(r'data-deal="(?P<deal>\w+)"[^>]*?data-starts="(?P<starts>\d+)"', re.DOTALL)
+DEAL = re.compile(r'data-deal="(?P<deal>\w+)"[^>]*?data-starts="(?P<starts>\d+)"[^>]*?data-state="open"', re.DOTALL)
 COUPON = re.compile(r'data-coupon="(?P<coupon>\w+)"')
 HUMAN_DELAY_S = (0.25, 1.8)
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile liveshop-demo"
@@ -37,12 +40,12 @@ class Viewer:
 
     base: str
     slug: str
+    room: str
     session: str
     mood: Mood
     talk: dict[str, list[str]]
     seen: set[str] = field(default_factory=set)
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
-    won: list[str] = field(default_factory=list)
 
     async def live(self) -> None:
         """Stay, leave, come back: until cancelled."""
@@ -50,13 +53,13 @@ class Viewer:
             try:
                 async with asyncio.timeout(random.expovariate(1 / self.mood.stays_s) + 20):
                     await self._visit()
-            except (TimeoutError, OSError, WebSocketException, ValueError):
-                pass
+            except* (TimeoutError, OSError, WebSocketException, ValueError):
+                pass  # left, cut off, or the site restarts: she comes back like anybody
             await asyncio.sleep(random.uniform(2, 12))
 
     async def _visit(self) -> None:
         ticket = await asyncio.to_thread(self._ticket)
-        url = f"{self.base.replace('http', 'ws', 1)}{ticket['url']}"
+        url = f"{self.base.replace('http', 'ws', 1)}/ws/live/{self.room}?{urlencode({'ticket': ticket['ticket']})}"
         async with connect(url, user_agent_header=PHONE, max_size=2**21) as socket:
             habits = [self._listen(socket), self._beat(socket)]
             if self.session:
@@ -73,11 +76,8 @@ class Viewer:
 
     async def _listen(self, socket: ClientConnection) -> None:
         async for text in socket:
-            frame = json.loads(text)
-            for html in frame.get("panels", {}).values():
+            for html in json.loads(text).get("panels", {}).values():
                 self._notice(socket, html)
-            if frame["t"] == "reply" and frame.get("html") and frame.get("claim"):
-                self.won.append(frame["claim"])
 
     def _notice(self, socket: ClientConnection, html: str) -> None:
         if not self.session:
@@ -92,9 +92,7 @@ class Viewer:
             self.seen.add(found["coupon"])
 
     async def _claim(self, socket: ClientConnection, deal: str, starts_s: float) -> None:
-        from time import time
-
-        await asyncio.sleep(max(0, starts_s - time()) + random.uniform(*HUMAN_DELAY_S))
+        await asyncio.sleep(max(0, starts_s - time.time()) + random.uniform(*HUMAN_DELAY_S))
         await self._say(socket, {"c": "claim", "id": str(uuid.uuid4()), "deal": deal})
         if random.random() < 0.2:
             await asyncio.sleep(random.uniform(0.5, 3))
@@ -133,7 +131,5 @@ class Viewer:
 
     @staticmethod
     async def _quietly(errand: Any) -> None:
-        try:
+        with suppress(OSError, WebSocketException):  # the viewer left meanwhile, as people do
             await errand
-        except (OSError, WebSocketException):
-            pass  # the viewer left meanwhile, as people do

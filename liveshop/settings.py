@@ -16,6 +16,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = homes.data_home()
 
 DEMO = env.bool("DEMO", False)
+DEMO_CROWD = env.int("DEMO_CROWD", 60)
 PRODUCTION = env.bool("PRODUCTION", False)
 DEBUG = env.bool("DEBUG", False)
 INSECURE_KEY = "insecure-development-key-that-production-refuses-to-start-with"

@@ -1,0 +1,84 @@
+"""The demo's evening: directors, viewers over real sockets, and buyers, until the process is told to stop."""
+
+import asyncio
+import json
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.management.base import BaseCommand
+
+from accounts.models import User
+from demo import buyers
+from demo.crowd import Mood, Viewer
+from demo.logins import LOGINS
+from demo.show import TALK, Director
+from rooms.models import Room, ShowState
+
+LINES = json.loads((Path(__file__).parents[2] / "content" / "lines.json").read_text(encoding="utf-8"))
+MAIN = Mood(talk=0.014, like=0.05, claims=0.85, stays_s=600)
+SMALL = Mood(talk=0.008, like=0.03, claims=0.7, stays_s=400)
+GUESTS_OF_FIVE = 2
+START_OVER_S = 25
+
+
+class Command(BaseCommand):
+    help = "Runs the demo's shows with a synthetic crowd over real sockets."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO_CROWD:
+            return
+        asyncio.run(evening())
+
+
+async def evening() -> None:
+    """Everything at once; SIGTERM and SIGINT end it quietly."""
+    cast = await asyncio.to_thread(assemble)
+    tasks = [asyncio.create_task(errand) for errand in cast]
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def assemble() -> list[Any]:
+    """One director a live room, a crowd sized by its followers, and the buyers."""
+    rooms = list(Room.objects.filter(anchor__is_demo=True, shows__state=ShowState.LIVE).distinct().order_by("-follower_count"))
+    # The accounts handed out at the door stay out of the crowd.
+    strangers = User.objects.filter(is_demo=True, is_anchor=False, is_staff=False, shops=None).exclude(
+        username__in=[name for _, name in LOGINS]
+    )
+    people = list(strangers.order_by("pk"))
+    sessions = {person.pk: _session(person) for person in people}
+    base = f"http://127.0.0.1:{settings.PORT}"
+    errands: list[Any] = [Director(room.slug).run() for room in rooms]
+    for rank, room in enumerate(rooms):
+        count = settings.DEMO_CROWD if rank == 0 else max(4, settings.DEMO_CROWD // (3 + 2 * rank))
+        for n in range(count):
+            is_guest = n % 5 < GUESTS_OF_FIVE - (rank == 0)
+            session = "" if is_guest or not people else sessions[people[(n + 7 * rank) % len(people)].pk]
+            talk = TALK | {"questions": LINES.get(room.slug, []) * 2 + TALK["questions"]}
+            viewer = Viewer(base=base, slug=room.slug, room=room.public_id, session=session, mood=MAIN if rank == 0 else SMALL, talk=talk)
+            errands.append(_arrive(viewer))
+    return [*errands, buyers.run([person.username for person in people])]
+
+
+async def _arrive(viewer: Viewer) -> None:
+    await asyncio.sleep(random.uniform(0, START_OVER_S))
+    await viewer.live()
+
+
+def _session(person: User) -> str:
+    session = SessionStore()
+    session[SESSION_KEY] = str(person.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session.save()
+    return str(session.session_key)
