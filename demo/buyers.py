@@ -30,9 +30,12 @@ log = structlog.get_logger(__name__)
 async def run(viewers: list[str]) -> None:
     """Until cancelled; `viewers` are the user names that buy from the shelf."""
     while True:
-        await sync_to_async(pay_for_claims, thread_sensitive=False)()
-        if random.random() < SHELF_CHANCE:
-            await sync_to_async(buy_from_a_shelf, thread_sensitive=False)(random.choice(viewers))
+        try:
+            await sync_to_async(pay_for_claims, thread_sensitive=False)()
+            if random.random() < SHELF_CHANCE:
+                await sync_to_async(buy_from_a_shelf, thread_sensitive=False)(random.choice(viewers))
+        except Exception:
+            log.exception("demo_buyers_stumbled")  # the database may be restarting; the evening goes on
         await asyncio.sleep(PACE_S)
 
 
@@ -60,7 +63,7 @@ def _buy(user: User, *, claim: Claim | None, pin: Pin | None) -> bool:
         if order is None:
             return False
         started = paying.start(order=order, provider_name=simulator.Simulator.name, by=user)
-        simulator.press(payment_ref=started.payment.provider_ref, button=simulator.Button.PAY, payer=f"wallet:{user.public_id}")
+        simulator.press(payment_ref=started.payment.public_id, button=simulator.Button.PAY, payer=f"wallet:{user.public_id}")
     except Refused as refused:
         log.info("demo_purchase_refused", code=refused.code)
         return False

@@ -55,7 +55,10 @@ class Director:
 
     async def run(self) -> None:
         while True:
-            await sync_to_async(self.step, thread_sensitive=False)()
+            try:
+                await sync_to_async(self.step, thread_sensitive=False)()
+            except Exception:
+                log.exception("demo_director_stumbled", room=self.slug)  # the database may be restarting; the show goes on
             await asyncio.sleep(random.uniform(*PAUSE_S) * self.pace)
 
     def step(self) -> None:
