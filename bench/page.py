@@ -43,8 +43,7 @@ def main(argv: list[str]) -> int:
     with site(arguments.url) as base:
         room = first_room(base)
         scores = {
-            name: audit(lighthouse, chromium, base + path, 1 if arguments.quick else 3)
-            for name, path in [("feed", "/"), ("room", room)]
+            name: audit(lighthouse, chromium, base + path, 1 if arguments.quick else 3) for name, path in [("feed", "/"), ("room", room)]
         }
         script_kb = script_weight(base, room)
         bare = missing_without_scripts(base, room)

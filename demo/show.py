@@ -105,7 +105,7 @@ class Director:
             return
         if sku.stock_available < ENOUGH_STOCK:
             stock.adjust(sku=sku, change=ENOUGH_STOCK * 3, by=sku.product.shop.owner)
-        deal = deals.plan(room=room, sku=sku, by=room.anchor, total=random.randint(12, 40), run_s=75, per_day_limit=0, hold_s=120)
+        deal = deals.plan(room=room, sku=sku, by=room.anchor, total=random.randint(24, 60), run_s=75, per_day_limit=0, hold_s=120)
         drops.press(drop=deal.drop, by=room.anchor, opens_in_s=12, run_s=75)
 
     def _drop_a_coupon(self, room: Room) -> None:

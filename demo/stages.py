@@ -17,6 +17,7 @@ from rooms.models import ChatLine, Follow, ModeratorGrant, Room, ShelfItem, Show
 
 SOON_MINUTES = {"zhenzhen": 40, "guoge": 26 * 60}
 OTHERS_GOODS = 3
+FOOD = {"fruit", "tea", "grain", "snack", "meat"}  # a beef anchor does not sell towels
 
 
 def room(anchor: User, shop: Shop, entry: dict[str, Any]) -> Room:
@@ -55,8 +56,10 @@ def pick_from_the_pool(room: Room) -> None:
     """A few goods of other shops, so that the alliance is seen at work."""
     if ShelfItem.objects.filter(room=room, offer__isnull=False).exists():
         return
-    others = Plan.objects.filter(state=1).exclude(product__shop__owner=room.anchor).select_related("product__shop").order_by("id")
-    for plan in random.Random(room.slug).sample(list(others), OTHERS_GOODS):
+    others = Plan.objects.filter(state=1).exclude(product__shop__owner=room.anchor).select_related("product__shop", "product__category")
+    sells_food = ShelfItem.objects.filter(room=room, product__category__slug__in=FOOD).exists()
+    fitting = [plan for plan in others.order_by("id") if (plan.product.category.slug in FOOD) == sells_food]
+    for plan in random.Random(room.slug).sample(fitting, min(OTHERS_GOODS, len(fitting))):
         pool.pick(plan=plan, room=room, by=room.anchor)
 
 
