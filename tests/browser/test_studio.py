@@ -79,8 +79,10 @@ def test_a_withdrawn_right_closes_the_studio_at_once(site: Site, desktop: MakePa
 
 def test_the_shelf_is_ordered_by_the_keyboard(site: Site, desktop: MakePage, room: Room, items: list[ShelfItem]) -> None:
     page = open_studio(desktop(room.anchor), room)
-    page.get_by_role("button", name="2 号上移").press("Enter")
+    with page.expect_response(lambda answer: answer.request.method == "POST") as saved:
+        page.get_by_role("button", name="2 号上移").press("Enter")
     expect(page.locator("#goods > li").first).to_have_attribute("data-number", "2")
+    assert saved.value.ok
     page.reload()
     expect(page.locator("#goods > li").first).to_have_attribute("data-number", "2")
 

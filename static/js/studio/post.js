@@ -2,11 +2,11 @@
 
 const headers = () => ({ ...JSON.parse(document.body.getAttribute("hx-headers")), "HX-Request": "true" });
 
-/* True when it was done. A refusal is shown where refusals are shown. */
+/* True when it was done. A refusal is shown where refusals are shown. Kept alive: leaving the page loses no action. */
 export async function post(url, fields = {}) {
   let answer;
   try {
-    answer = await fetch(url, { method: "POST", headers: headers(), body: new URLSearchParams(fields) });
+    answer = await fetch(url, { method: "POST", headers: headers(), body: new URLSearchParams(fields), keepalive: true });
   } catch {
     document.dispatchEvent(new CustomEvent("htmx:sendError"));
     return false;
