@@ -28,10 +28,10 @@ log = structlog.get_logger(__name__)
 
 
 async def run(viewers: list[str]) -> None:
-    """Until cancelled; `viewers` are the user names that buy from the shelf."""
+    """Until cancelled; `viewers` are the user names of the crowd, which alone buy."""
     while True:
         try:
-            await sync_to_async(pay_for_claims, thread_sensitive=False)()
+            await sync_to_async(pay_for_claims, thread_sensitive=False)(viewers)
             if random.random() < SHELF_CHANCE:
                 await sync_to_async(buy_from_a_shelf, thread_sensitive=False)(random.choice(viewers))
         except Exception:
@@ -39,10 +39,14 @@ async def run(viewers: list[str]) -> None:
         await asyncio.sleep(PACE_S)
 
 
-def pay_for_claims() -> int:
-    """Turn a few held claims of demo people into paid orders; returns how many."""
+def pay_for_claims(viewers: list[str]) -> int:
+    """Turn a few held claims of the crowd into paid orders; returns how many. A visitor signed in on the demo pays for herself."""
     waiting = Claim.objects.filter(
-        state=ClaimState.HELD, user__is_demo=True, claimed_at__lt=now() - THINKS_FOR, expires_at__gt=now() + THINKS_FOR
+        state=ClaimState.HELD,
+        user__is_demo=True,
+        user__username__in=viewers,
+        claimed_at__lt=now() - THINKS_FOR,
+        expires_at__gt=now() + THINKS_FOR,
     ).select_related("user", "deal__room", "deal__sku__product__shop")
     # The claim's own number decides, so that who lets it lapse does so for good.
     willing = [claim for claim in waiting.order_by("claimed_at")[:60] if claim.pk % 10 < PAYING_SHARE * 10]

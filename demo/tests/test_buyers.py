@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from accounts.models import User
@@ -5,6 +7,7 @@ from campaigns.models import Claim, ClaimState
 from demo import buyers
 from liveshop.clock import now
 from orders.models import Order, OrderState
+from orders.tests.shop import make_claim, make_deal
 from rooms import stage
 from rooms.models import Room
 from tests import cast
@@ -25,3 +28,15 @@ def test_people_who_are_no_demo_are_left_alone(room: Room, viewer: User) -> None
     stage.pin(room=room, item=cast.make_shelf_item(room), by=room.anchor)
     assert not buyers.buy_from_a_shelf(viewer.username)
     assert not Claim.objects.filter(state=ClaimState.ORDERED, claimed_at__lt=now()).exists()
+
+
+def test_only_the_crowd_pays_for_its_claims(room: Room, viewer: User) -> None:
+    """Who signs in as a demo account and wins pays for herself, however long she reads the checkout."""
+    User.objects.update(is_demo=True)
+    claim = make_claim(make_deal(room, cast.make_product(room.anchor.shops.first())), viewer)
+    Claim.objects.filter(pk=claim.pk).update(claimed_at=now() - timedelta(seconds=20), expires_at=now() + timedelta(minutes=1))
+    assert buyers.pay_for_claims(["somebody-else"]) == 0
+    assert not Order.objects.exists()
+    willing = claim.pk % 10 < buyers.PAYING_SHARE * 10
+    assert buyers.pay_for_claims([viewer.username]) == willing
+    assert Order.objects.count() == willing
