@@ -27,6 +27,8 @@ def dashboard(request: HttpRequest, context: dict[str, object]) -> dict[str, obj
 @require_GET
 def wall_view(request: HttpRequest) -> HttpResponse:
     """The wall alone, for its refresh; a form being filled in is left alone by the page's own trigger."""
+    if "HX-Request" not in request.headers:
+        return redirect("admin:index")
     return render(request, "traffic/_wall.html", {"wall": wall(), **admin.site.each_context(request)})
 
 

@@ -28,6 +28,12 @@ class TestWall:
         assert response.status_code == 302
         assert room.title not in response.content.decode()
 
+    def test_its_refresh_is_a_piece_and_its_address_leads_to_the_whole_page(self, desk: Client, room: Room) -> None:
+        piece = desk.get(reverse("wall"), headers={"HX-Request": "true"})
+        assert room.title in piece.content.decode()
+        assert "<html" not in piece.content.decode()
+        assert desk.get(reverse("wall")).headers["Location"] == reverse("admin:index")
+
 
 class TestLevers:
     def test_an_operator_ends_a_show_with_a_reason(self, desk: Client, room: Room, operator: User) -> None:
