@@ -1,6 +1,6 @@
 """The minute curve as lines of an SVG: online people and sales, with the moments that explain them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
@@ -10,6 +10,7 @@ from rooms.models import Show, ShowMinute
 
 WIDTH, HEIGHT, TOP = 640, 120, 18
 MAX_MARKS = 8
+LABEL_GAP = 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,18 @@ def _marks(marks: list[stats.Mark], filled: list[ShowMinute]) -> list[MarkLine]:
         place = (mark.minute - filled[0].minute) / timedelta(minutes=1)
         x = min(max(place * width, 0), WIDTH)
         lines.append(MarkLine(x=f"{x:.1f}", part=f"{x / WIDTH * 100:.1f}", label=_label(mark), anchor="end" if x > WIDTH - 80 else "start"))
-    return lines
+    return _readable(lines)
+
+
+def _readable(lines: list[MarkLine]) -> list[MarkLine]:
+    """Words that would lie on the words of a later mark are left out; their line stays."""
+    kept: list[MarkLine] = []
+    free_until = float("inf")
+    for line in reversed(lines):
+        has_room = free_until - float(line.x) >= LABEL_GAP
+        free_until = float(line.x) if has_room else free_until
+        kept.append(line if has_room else replace(line, label=""))
+    return kept[::-1]
 
 
 def _label(mark: stats.Mark) -> str:
