@@ -11,21 +11,21 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
 CONTEXT = "admin"
-OWN = ["ledger", "accounts", "catalog", "rooms", "campaigns", "orders", "alliance"]
+NAMED = ["ledger", "accounts", "catalog", "rooms", "campaigns", "orders", "alliance", "procrastinate"]
 
 
 _named: set[str] = set()
 
 
 def name_everything() -> None:
-    """Make the names of our apps, models and fields translatable."""
-    for label in OWN:
+    """Make the names of our apps, models and fields translatable, and those of the job queue."""
+    for label in NAMED:
         config = apps.get_app_config(label)
         config.verbose_name = _translatable(config.verbose_name)
         for model in config.get_models():
             meta = model._meta
             if not isinstance(meta.verbose_name, Promise):
-                meta.verbose_name_plural = _translatable(meta.verbose_name_plural)
+                meta.verbose_name_plural = _translatable(_plural(str(meta.verbose_name), str(meta.verbose_name_plural)))
             meta.verbose_name = _translatable(meta.verbose_name)
             for field in meta.local_fields:
                 field.verbose_name = _translatable(field.verbose_name)
@@ -34,6 +34,15 @@ def name_everything() -> None:
 def words() -> frozenset[str]:
     """Every text named here, in English: what the translation must cover."""
     return frozenset(_named)
+
+
+def _plural(name: str, given: str) -> str:
+    """The plural as English spells it; Django's own is lazy and only adds an s."""
+    if given != f"{name}s":
+        return given
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return f"{name[:-1]}ies"
+    return f"{name}es" if name.endswith("s") else given
 
 
 def _translatable(name: Any) -> Any:

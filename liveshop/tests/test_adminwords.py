@@ -1,3 +1,7 @@
+from django.utils import translation
+
+from campaigns.models import Deal
+from ledger.models import Entry
 from liveshop import adminwords, translations
 
 
@@ -9,3 +13,10 @@ def test_every_table_and_column_has_a_chinese_name() -> None:
     }
     assert adminwords.words()
     assert adminwords.words() - known == set()
+
+
+def test_the_menu_speaks_the_operators_language() -> None:
+    with translation.override("zh-hans"):
+        assert str(Deal._meta.verbose_name_plural) == "一元购"
+    with translation.override("en"):
+        assert (str(Deal._meta.verbose_name_plural), str(Entry._meta.verbose_name_plural)) == ("deals", "entries")
