@@ -94,6 +94,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "liveshop.context.site",
+                *(["demo.logins.on_page"] if DEMO and not PRODUCTION else []),
             ],
             "builtins": ["liveshop.templatetags.liveshop"],
         },

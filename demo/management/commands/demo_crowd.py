@@ -53,7 +53,7 @@ def assemble() -> list[Any]:
     rooms = list(Room.objects.filter(anchor__is_demo=True, shows__state=ShowState.LIVE).distinct().order_by("-follower_count"))
     # The accounts handed out at the door stay out of the crowd.
     strangers = User.objects.filter(is_demo=True, is_anchor=False, is_staff=False, shops=None).exclude(
-        username__in=[name for _, name in LOGINS]
+        username__in=[name for *_, name in LOGINS]
     )
     people = list(strangers.order_by("pk"))
     sessions = {person.pk: _session(person) for person in people}
