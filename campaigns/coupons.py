@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts import access, audit
@@ -175,8 +178,10 @@ def default_validity() -> dict[str, Any]:
 
 
 def _default_title(off_fen: int, threshold_fen: int) -> str:
-    yuan = {"off": off_fen // 100, "from": threshold_fen // 100}
-    return _("%(off)s off from %(from)s") % yuan if threshold_fen else _("%(off)s off") % yuan
+    """“满39减5”, in the site's language: one title for everybody."""
+    yuan = {"off": f"{Decimal(off_fen) / 100:f}", "from": f"{Decimal(threshold_fen) / 100:f}"}
+    with translation.override(settings.LANGUAGE_CODE):
+        return _("%(off)s off from %(from)s") % yuan if threshold_fen else _("%(off)s off") % yuan
 
 
 def _target_of(coupon: Coupon) -> Target:
