@@ -315,6 +315,12 @@ class Drop(models.Model):
         ]
 
     @property
+    def is_over(self) -> bool:
+        """Whether what it opened has ended, by hand or by the clock."""
+        opened = self.deal or self.coupon
+        return opened is not None and opened.phase == "ended"
+
+    @property
     def can_undo(self) -> bool:
         """Within the seconds in which nobody could tap yet."""
         return self.pressed_at is not None and self.pressed_at + timedelta(seconds=settings.DROP_UNDO_S) > timezone.now()

@@ -24,6 +24,7 @@ from liveshop.refusals import Code, Refused, explain
 from rooms.models import Room
 
 DONE_FOR = timedelta(hours=12)
+PRESSED, PAST = 60, 6
 
 
 class OnShelf(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -231,11 +232,12 @@ def _panel(
 
 
 def _current(room: Room) -> list[Drop]:
-    """Planned ones first, then what is open, then what ended lately."""
-    found = room.drops.select_related("deal__sku__product", "coupon").exclude(deal__state=DealState.CANCELLED)
-    recent = found.filter(deal__created_at__gt=now() - DONE_FOR) | found.filter(coupon__created_at__gt=now() - DONE_FOR)
-    listed = [drop for drop in recent.order_by("-pk")[:30] if not _is_dead(drop)]
-    return sorted(listed, key=lambda drop: drop.state == DropState.DROPPED)
+    """Planned ones first, then what is open, then the last that ended."""
+    found = room.drops.select_related("deal__sku__product", "coupon").exclude(deal__state=DealState.CANCELLED).order_by("-pk")
+    planned = [drop for drop in found.exclude(state=DropState.DROPPED) if not _is_dead(drop)]
+    pressed = list(found.filter(state=DropState.DROPPED, pressed_at__gt=now() - DONE_FOR)[:PRESSED])
+    past = [drop for drop in pressed if drop.is_over]
+    return [*planned, *(drop for drop in pressed if not drop.is_over), *past[:PAST]]
 
 
 def _is_dead(drop: Drop) -> bool:

@@ -1,0 +1,41 @@
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from campaigns import deals, drops
+from campaigns.models import Deal, Drop
+from liveshop.clock import now
+from rooms.models import Room
+from tests import cast
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def plan_and_press(room: Room, title: str) -> Deal:
+    product = cast.make_product(room.anchor.shops.first() or cast.make_shop(room.anchor), title=title, stock=50)
+    cast.make_shelf_item(room, product)
+    deal = deals.plan(room=room, sku=product.skus.get(), by=room.anchor, title=title, total=5, run_s=60)
+    drops.press(drop=deal.drop, by=room.anchor, run_s=60)
+    return deal
+
+
+def test_what_is_planned_stays_on_top_of_what_was_pressed_later(client: Client, room: Room) -> None:
+    product = cast.make_product(cast.make_shop(room.anchor), stock=50)
+    cast.make_shelf_item(room, product)
+    planned = deals.plan(room=room, sku=product.skus.get(), by=room.anchor, title="留到最后", total=5, run_s=60)
+    Deal.objects.filter(pk=planned.pk).update(created_at=now() - timedelta(days=2))
+    over = plan_and_press(room, "已经结束")
+    Deal.objects.filter(pk=over.pk).update(starts_at=now() - timedelta(minutes=2), ends_at=now() - timedelta(seconds=1))
+    plan_and_press(room, "正在放")
+    client.force_login(room.anchor)
+    page = client.get(reverse("studio_drops", args=[room.slug])).content.decode()
+    assert page.index("留到最后") < page.index("正在放") < page.index("已经结束")
+    assert Drop.objects.get(deal=over).is_over
+
+
+def test_an_anchor_without_goods_of_her_own_is_told_where_deals_come_from(client: Client, room: Room) -> None:
+    client.force_login(room.anchor)
+    page = client.get(reverse("studio_drops", args=[room.slug])).content.decode()
+    assert reverse("shop_home") in page
