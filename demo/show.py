@@ -16,6 +16,7 @@ import structlog
 from asgiref.sync import sync_to_async
 
 from campaigns import coupons, deals, drops
+from campaigns.models import CouponState, DealState, DropState
 from catalog import stock
 from catalog.models import Sku
 from liveshop.clock import now
@@ -28,6 +29,7 @@ PAUSE_S = (22, 38)
 DEAL_EVERY = 4
 COUPON_EVERY = 7
 ENOUGH_STOCK = 200
+PLANNED_UNITS = 20
 BY_HAND = [
     "pinned",
     "unpinned",
@@ -67,7 +69,7 @@ class Director:
         if room.is_banned or self._is_in_human_hands(room):
             return
         self.turn += 1
-        acts: list[Callable[[Room], Any]] = [self._be_live, self._pin_next, self._talk]
+        acts: list[Callable[[Room], Any]] = [self._be_live, self._pin_next, self._talk, self._leave_plans]
         if self.turn % DEAL_EVERY == 0:
             acts.append(self._drop_a_deal)
         if self.turn % COUPON_EVERY == 0:
@@ -117,6 +119,21 @@ class Director:
             target=coupons.Target(shop=sku.product.shop),
         )  # fmt: skip
         drops.press(drop=drops.plan(room=room, coupon=coupon, by=room.anchor), by=room.anchor, run_s=150)
+
+    def _leave_plans(self, room: Room) -> None:
+        """A deal and a coupon lie ready, for the person who takes the room over and presses D or C."""
+        waiting = room.drops.exclude(state=DropState.DROPPED).exclude(deal__state=DealState.CANCELLED)
+        sku = self._own_sku(room)
+        if sku is None:
+            return
+        if not waiting.filter(deal__isnull=False).exists() and sku.stock_available >= PLANNED_UNITS:
+            deals.plan(room=room, sku=sku, by=room.anchor, total=PLANNED_UNITS, run_s=300)
+        if not waiting.filter(coupon__isnull=False).exclude(coupon__state=CouponState.ENDED).exists():
+            coupon = coupons.plan(
+                by=room.anchor, title="", off_fen=300, threshold_fen=1900, total=200, valid_days=2, room=room,
+                target=coupons.Target(shop=sku.product.shop),
+            )  # fmt: skip
+            drops.plan(room=room, coupon=coupon, by=room.anchor)
 
     def _own_sku(self, room: Room) -> Sku | None:
         """A SKU of the anchor's own shop on her shelf, the pinned one if it is hers."""

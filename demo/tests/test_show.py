@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.models import Deal
+from campaigns.models import Deal, DropState
 from catalog.models import Sku
 from demo.show import DEAL_EVERY, Director
 from rooms import stage
@@ -32,8 +32,14 @@ class TestDirector:
             director.step()
         assert Pin.objects.filter(room=room, ended_at=None).count() == 1
         assert ChatLine.objects.filter(room=room, user=room.anchor).exists()
-        assert Deal.objects.get().room == room
+        assert Deal.objects.filter(room=room, drop__state=DropState.DROPPED).count() == 1
         assert Sku.objects.filter(stock_total__gt=20).count() == 1
+
+    def test_a_deal_and_a_coupon_lie_ready_to_be_pressed(self, director: Director, room: Room) -> None:
+        for _ in range(3):
+            director.step()
+        ready = room.drops.filter(state=DropState.PLANNED)
+        assert (ready.filter(deal__isnull=False).count(), ready.filter(coupon__isnull=False).count()) == (1, 1)
 
     def test_it_starts_an_ended_show_again(self, director: Director, room: Room) -> None:
         Show.objects.update(state=ShowState.ENDED)
