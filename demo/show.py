@@ -127,7 +127,7 @@ class Director:
         if sku is None:
             return
         if not waiting.filter(deal__isnull=False).exists() and sku.stock_available >= PLANNED_UNITS:
-            deals.plan(room=room, sku=sku, by=room.anchor, total=PLANNED_UNITS, run_s=300)
+            deals.plan(room=room, sku=sku, by=room.anchor, total=PLANNED_UNITS, run_s=300, per_day_limit=0, hold_s=120)
         if not waiting.filter(coupon__isnull=False).exclude(coupon__state=CouponState.ENDED).exists():
             coupon = coupons.plan(
                 by=room.anchor, title="", off_fen=300, threshold_fen=1900, total=200, valid_days=2, room=room,

@@ -137,4 +137,14 @@ def occasions(room: Room) -> None:
     item = room.shelf_items.filter(offer=None, is_listed=True).select_related("product").order_by("-number").first()
     sku = item.product.skus.select_related("product__shop").first() if item else None
     if sku and not Deal.objects.filter(room=room).exists():
-        deals.plan(room=room, sku=sku, by=room.anchor, title=f"一元抢 {sku.product.title}"[:60], price_fen=100, total=20, run_s=300)
+        deals.plan(
+            room=room,
+            sku=sku,
+            by=room.anchor,
+            title=f"一元抢 {sku.product.title}"[:60],
+            price_fen=100,
+            total=20,
+            run_s=300,
+            per_day_limit=0,
+            hold_s=120,
+        )

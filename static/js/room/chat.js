@@ -49,7 +49,7 @@ const find = (id) => list.querySelector(`[data-line="${CSS.escape(id)}"]`) || do
 
 /* Puts one line in; returns 1 when it is news to the reader. */
 function add(id, html, key) {
-  const own = key && waiting.get(key);
+  const own = key ? waiting.get(key) : undefined;
   waiting.delete(key);
   if (find(id)) {
     own?.line.remove();
