@@ -48,7 +48,7 @@ def impose(
         )
         audit.record_in_tx(actor=actor, action=f"sanction.{kind}", subject=_subject(sanction), after=_as_facts(sanction), reason=rule)
         if kind == SanctionKind.BAN:
-            _end_presence_in_tx(sanction, device)
+            _end_presence_in_tx(sanction, device, phone)
     return sanction
 
 
@@ -105,10 +105,14 @@ def _device_digest(kind: str, user: User | None, device: str) -> bytes | None:
     return identity.last_device(user) if user is not None and kind == SanctionKind.BAN else None
 
 
-def _end_presence_in_tx(sanction: Sanction, device: str) -> None:
+def _end_presence_in_tx(sanction: Sanction, device: str, phone: str) -> None:
+    """End her sockets and those of a guest on her device; a phone alone stands for whoever has it."""
     if sanction.user is not None and sanction.scope == PLATFORM:
         User.objects.filter(pk=sanction.user.pk).update(session_epoch=F("session_epoch") + 1)
-    who = {"user": sanction.user.public_id if sanction.user else None, "device": device or None}
+    user, last_device = sanction.user, sanction.device_digest
+    if user is None and sanction.phone_digest and phone:
+        user = User.objects.filter(phone=phone).first()
+    who = {"user": user.public_id if user else None, "device": device or None, "guest": last_device.hex() if last_device else None}
     bus.notify_in_tx("kill", {**who, "scope": sanction.scope, "reason": "banned"})
 
 

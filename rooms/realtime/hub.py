@@ -95,6 +95,8 @@ class Hub:
         room = self.rooms.get(room_id)
         if room is None:
             room = self.rooms[room_id] = LocalRoom(room_id)
+            # Before the wait: a ban, an event or another's leaving meanwhile must find this socket here.
+            room.members[member.ticket.language].add(member)
             await get_channel_layer().group_add(group(room_id), self._channel)
         room.members[member.ticket.language].add(member)
         return room
@@ -110,6 +112,8 @@ class Hub:
                 room.timer.cancel()
             del self.rooms[room.room_id]
             await get_channel_layer().group_discard(group(room.room_id), self._channel)
+            if room.room_id in self.rooms:  # somebody came while we unsubscribed
+                await get_channel_layer().group_add(group(room.room_id), self._channel)
 
     def note(self, room_id: int, **news: Any) -> None:
         """Put talk or ambience into the room's next tick in this process; `news` as `Tick.add` takes it."""

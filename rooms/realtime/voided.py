@@ -5,6 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
+from accounts import identity
+from accounts.models import IdentityKind
 from rooms.realtime.tickets import Ticket
 
 PLATFORM = "platform"
@@ -17,11 +19,11 @@ class VoidedTickets:
         self._sent_away: dict[tuple[str, str], tuple[float, int]] = {}
 
     def note(self, notice: dict[str, Any], code: int) -> None:
-        """`notice` names a `user` (public id) or a `device`, and a `scope`: "platform", "room:<id>" or "staff:<id>"."""
+        """`notice` names a `user` (public id), a `device` or a `guest` (device digest), and a `scope`: "platform", "room:<id>" or "staff:<id>"."""
         now = time.time()
         oldest = now - settings.JOIN_TICKET_TTL_S
         self._sent_away = {key: entry for key, entry in self._sent_away.items() if entry[0] > oldest}
-        for kind in ("user", "device"):
+        for kind in ("user", "device", "guest"):
             if notice.get(kind):
                 self._sent_away[f"{kind}:{notice[kind]}", notice.get("scope") or PLATFORM] = (now, code)
 
@@ -30,7 +32,11 @@ class VoidedTickets:
         scopes = [PLATFORM, f"room:{ticket.room_public_id}"]
         if ticket.is_staff:
             scopes.append(f"staff:{ticket.room_public_id}")
-        for who in (f"user:{ticket.user_public_id}", f"device:{ticket.device}"):
+        names = [f"user:{ticket.user_public_id}", f"device:{ticket.device}"]
+        if self._sent_away and not ticket.user:
+            # A signed-in person on a shared device is judged by what she does, not by who sat there before.
+            names.append(f"guest:{identity.digest(IdentityKind.DEVICE, ticket.device).hex()}")
+        for who in names:
             for scope in scopes:
                 sent_at, code = self._sent_away.get((who, scope), (0.0, 0))
                 if sent_at >= ticket.issued_at:

@@ -230,6 +230,26 @@ class TestWhoMustLeave:
         assert code == again == 4003
         assert took < 1
 
+    @pytest.mark.parametrize("by", ["user", "phone"])
+    def test_a_ban_ends_a_phone_s_sockets_and_a_guest_s_on_the_last_device(
+        self, site: Site, room: Room, viewer: User, both: tuple[str, str], operator: User, by: str
+    ) -> None:
+        viewer.phone = "+8613900001234"
+        viewer.save(update_fields=["phone"])
+        people.note_seen(viewer, "one")
+        target = {"user": viewer} if by == "user" else {"phone": viewer.phone}
+        banned = both[0] if by == "phone" else make_ticket(room, device="one")
+
+        async def errand() -> int:
+            async with join(site, room, banned) as socket:
+                await until(socket, kind("hello"))
+                await sync_to_async(sanctions.impose, thread_sensitive=False)(
+                    actor=operator, kind="ban", scope=f"room:{room.public_id}", rule="刷屏", **target
+                )
+                return await closes_with(socket)
+
+        assert run(errand()) == 4003
+
     def test_logging_out_everywhere_ends_the_sockets_and_a_new_ticket_opens_again(
         self, site: Site, room: Room, viewer: User, both: tuple[str, str]
     ) -> None:
