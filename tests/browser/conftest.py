@@ -143,7 +143,7 @@ def new_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         context.set_default_timeout(15_000)
         page = context.new_page()
         page.troubles = []  # type: ignore[attr-defined]
-        page.on("pageerror", lambda error: page.troubles.append(f"script error: {error}"))  # type: ignore[attr-defined]
+        page.on("pageerror", lambda error: page.troubles.append(f"script error: {error.stack or error}"))  # type: ignore[attr-defined]
         page.on("console", lambda message: _note_policy_breach(page, message.text))
         if user:
             sign_in(page, user)
