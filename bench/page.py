@@ -76,7 +76,7 @@ def site(url: str | None) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    env = {**os.environ, "DEMO": "1", "COLLECT_STATIC": "1", "PORT": str(port)}
+    env = {**os.environ, "DEMO": "1", "PACKED_STATIC": "1", "PORT": str(port)}
     for command in (["migrate", "-v0"], ["demo_seed"], ["collectstatic", "--noinput", "-v0"]):
         subprocess.run([sys.executable, "manage.py", *command], cwd=REPOSITORY, env=env, check=True, stdout=subprocess.DEVNULL)
     server = subprocess.Popen(

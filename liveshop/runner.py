@@ -67,6 +67,7 @@ def prepare(home: Path) -> tuple[ModuleType, EmbeddedPostgres | None]:
     homes.make(home)
     if not os.environ.get("PRODUCTION"):
         os.environ.setdefault("DEMO", "1")
+    os.environ.setdefault("PACKED_STATIC", "1")
     os.environ.setdefault("SECRET_KEY", secret_key(home))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "liveshop.settings")
     given = os.environ.get("DATABASE_URL", "")
@@ -96,7 +97,7 @@ def prepare_site(settings: ModuleType, home: Path) -> None:
             raise CannotRun(f"the translations cannot be compiled: {problem}") from problem
     with step("tables"):
         manage(home, "migrate", "--no-input", "-v", "0")
-    if settings.PRODUCTION:
+    if settings.PACKED_STATIC:
         with step("static files"):
             manage(home, "collectstatic", "--no-input", "-v", "0")
     if settings.DEMO and (DEMO_COMMANDS / "demo_seed.py").exists():
