@@ -20,6 +20,7 @@ from campaigns import coupons, deals, drops
 from campaigns.models import CouponAudience, CouponState, DealKind, DealState, Drop, DropState
 from catalog.models import Sku
 from liveshop.clock import now
+from liveshop.money import format_fen
 from liveshop.refusals import Code, Refused, explain
 from rooms.models import Room
 
@@ -31,7 +32,8 @@ class OnShelf(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
         """Product, variant and what is in stock."""
         name = f" {obj.name}" if obj.name else ""
-        return f"{obj.product.title}{name} · ¥{Decimal(obj.price_fen) / 100} · {obj.stock_available}"
+        stock = _("stock %(n)s") % {"n": obj.stock_available}
+        return f"{obj.product.title}{name} · {format_fen(obj.price_fen)} · {stock}"
 
 
 class WhenForm(forms.Form):
@@ -47,14 +49,14 @@ class WhenForm(forms.Form):
 
 
 class DealForm(WhenForm):
-    sku = OnShelf(label=gettext_lazy("Product"), queryset=Sku.objects.none(), to_field_name="public_id")
+    sku = OnShelf(label=gettext_lazy("Product"), queryset=Sku.objects.none(), to_field_name="public_id", empty_label=None)
     kind = forms.TypedChoiceField(label=gettext_lazy("Kind"), choices=DealKind.choices, coerce=int)
     price = forms.DecimalField(label=gettext_lazy("Price (¥)"), min_value=Decimal("0.01"), decimal_places=2, initial=Decimal("1.00"))
     total = forms.IntegerField(label=gettext_lazy("Units"), min_value=1, max_value=deals.MAX_TOTAL, initial=20)
     field_order = ["sku", "kind", "price", "total", "run_s", "at"]
 
     def __init__(self, *args: Any, room: Room, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="deal-%s", **kwargs)
         known = Sku.objects.filter(
             product__shelf_items__room=room, product__shelf_items__is_listed=True, product__shop__owner_id=room.anchor_id
         )
@@ -79,7 +81,7 @@ class CouponForm(WhenForm):
     field_order = ["product", "off", "threshold", "total", "per_person", "audience", "valid_days", "run_s", "at"]
 
     def __init__(self, *args: Any, room: Room, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="coupon-%s", **kwargs)
         cast(OnShelf, self.fields["product"]).queryset = DealForm(room=room).fields["sku"].queryset  # type: ignore[attr-defined]
 
 
