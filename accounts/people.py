@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from accounts import audit, identity, nicknames
+from accounts import audit, identity, nicknames, sanctions
 from accounts.models import IdentityKind, User
 from liveshop import bus
 from liveshop.ids import public_id
@@ -102,7 +102,7 @@ def become_anchor(*, user: User) -> User:
 def log_out_everywhere(*, user: User) -> None:
     """End every session, ticket and socket of this person, in every process."""
     with transaction.atomic(durable=True):
-        audit.record_in_tx(actor=user, action="user.log_out_everywhere", subject=f"user:{user.public_id}")
+        audit.record_in_tx(actor=user, action=sanctions.LOGGED_OUT, subject=f"user:{user.public_id}")
         bus.notify_in_tx("kill", {"user": user.public_id, "device": None, "scope": "platform", "reason": "logged_out"})
         User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
     user.refresh_from_db(fields=["session_epoch"])

@@ -8,12 +8,13 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from accounts import audit, identity
-from accounts.models import IdentityKind, Sanction, SanctionKind, User
+from accounts.models import AuditEntry, IdentityKind, Sanction, SanctionKind, User
 from liveshop import bus
 from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 
 PLATFORM = "platform"
+LOGGED_OUT = "user.log_out_everywhere"
 
 
 def impose(
@@ -114,6 +115,29 @@ def _end_presence_in_tx(sanction: Sanction, device: str, phone: str) -> None:
         user = User.objects.filter(phone=phone).first()
     who = {"user": user.public_id if user else None, "device": device or None, "guest": last_device.hex() if last_device else None}
     bus.notify_in_tx("kill", {**who, "scope": sanction.scope, "reason": "banned"})
+
+
+def sent_away_since(moment: datetime) -> list[dict[str, Any]]:
+    """The "kill" notices of bans and log-outs after `moment`, each with its time `at` (s): for a process that did not hear them."""
+    bans = Sanction.objects.filter(kind=SanctionKind.BAN, lifted_at=None, starts_at__gt=moment).select_related("user")
+    outs = AuditEntry.objects.filter(action=LOGGED_OUT, at__gt=moment).values_list("subject", "at")
+    return [_notice_of(ban) for ban in bans] + [
+        {"user": subject.removeprefix("user:"), "scope": PLATFORM, "reason": "logged_out", "at": at.timestamp()} for subject, at in outs
+    ]
+
+
+def _notice_of(ban: Sanction) -> dict[str, Any]:
+    user = ban.user
+    if user is None and ban.phone_digest:
+        user = User.objects.filter(identity_keys__kind=IdentityKind.PHONE, identity_keys__digest=ban.phone_digest).first()
+    guest = ban.device_digest.hex() if ban.device_digest else None
+    return {
+        "user": user.public_id if user else None,
+        "guest": guest,
+        "scope": ban.scope,
+        "reason": "banned",
+        "at": ban.starts_at.timestamp(),
+    }
 
 
 def _subject(sanction: Sanction) -> str:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.utils import translation
 
 from accounts.models import User
@@ -10,6 +9,7 @@ from campaigns import asking, claims, mine
 from campaigns.asking import Asking
 from campaigns.memory import Kind
 from campaigns.outcomes import ClaimOutcome
+from liveshop.threads import in_thread
 from rooms.models import Room
 from rooms.realtime.connection import Connection
 
@@ -42,11 +42,11 @@ async def take_coupon(connection: Connection, payload: dict[str, Any]) -> dict[s
 
 async def mine_command(connection: Connection, payload: dict[str, Any]) -> dict[str, Any]:
     """Every own card of this room, as one `mine` frame."""
-    return {"t": "mine", "html": await sync_to_async(_mine, thread_sensitive=False)(connection)}
+    return {"t": "mine", "html": await in_thread(_mine)(connection)}
 
 
 async def _read(connection: Connection, kind: Kind, payload: dict[str, Any], name: str) -> Asking:
-    return await sync_to_async(asking.read, thread_sensitive=False)(
+    return await in_thread(asking.read)(
         kind=kind,
         target=str(payload.get(name, ""))[:16],
         key=str(payload.get("id", "")),
@@ -57,7 +57,7 @@ async def _read(connection: Connection, kind: Kind, payload: dict[str, Any], nam
 
 
 async def _told(connection: Connection, kind: Kind, wish: Asking, outcome: ClaimOutcome) -> dict[str, Any]:
-    return await sync_to_async(_told_in_language, thread_sensitive=False)(connection.language, kind, wish, outcome)
+    return await in_thread(_told_in_language)(connection.language, kind, wish, outcome)
 
 
 def _told_in_language(language: str, kind: Kind, wish: Asking, outcome: ClaimOutcome) -> dict[str, Any]:

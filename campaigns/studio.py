@@ -56,7 +56,7 @@ class DealForm(WhenForm):
     field_order = ["sku", "kind", "price", "total", "run_s", "at"]
 
     def __init__(self, *args: Any, room: Room, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="deal-%s", **kwargs)
+        super().__init__(*args, **kwargs | {"auto_id": "deal-%s"})
         known = Sku.objects.filter(
             product__shelf_items__room=room, product__shelf_items__is_listed=True, product__shop__owner_id=room.anchor_id
         )
@@ -81,7 +81,7 @@ class CouponForm(WhenForm):
     field_order = ["product", "off", "threshold", "total", "per_person", "audience", "valid_days", "run_s", "at"]
 
     def __init__(self, *args: Any, room: Room, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="coupon-%s", **kwargs)
+        super().__init__(*args, **kwargs | {"auto_id": "coupon-%s"})
         cast(OnShelf, self.fields["product"]).queryset = DealForm(room=room).fields["sku"].queryset  # type: ignore[attr-defined]
 
 

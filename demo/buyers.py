@@ -6,7 +6,6 @@ import uuid
 from datetime import timedelta
 
 import structlog
-from asgiref.sync import sync_to_async
 
 from accounts import addresses
 from accounts.models import Address, User
@@ -14,6 +13,7 @@ from campaigns import offers
 from campaigns.models import Claim, ClaimState
 from liveshop.clock import now
 from liveshop.refusals import Refused
+from liveshop.threads import in_thread
 from orders import checkout, paying
 from orders.models import Order
 from orders.payments import simulator
@@ -31,9 +31,9 @@ async def run(viewers: list[str]) -> None:
     """Until cancelled; `viewers` are the user names of the crowd, which alone buy."""
     while True:
         try:
-            await sync_to_async(pay_for_claims, thread_sensitive=False)(viewers)
+            await in_thread(pay_for_claims)(viewers)
             if random.random() < SHELF_CHANCE:
-                await sync_to_async(buy_from_a_shelf, thread_sensitive=False)(random.choice(viewers))
+                await in_thread(buy_from_a_shelf)(random.choice(viewers))
         except Exception:
             log.exception("demo_buyers_stumbled")  # the database may be restarting; the evening goes on
         await asyncio.sleep(PACE_S)

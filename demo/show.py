@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from asgiref.sync import sync_to_async
 
 from campaigns import coupons, deals, drops
 from campaigns.models import CouponState, DealState, DropState
@@ -21,6 +20,7 @@ from catalog import stock
 from catalog.models import Sku
 from liveshop.clock import now
 from liveshop.refusals import Refused
+from liveshop.threads import in_thread
 from rooms import chat, stage
 from rooms.models import Room, RoomEvent, ShelfItem, ShowState
 
@@ -58,7 +58,7 @@ class Director:
     async def run(self) -> None:
         while True:
             try:
-                await sync_to_async(self.step, thread_sensitive=False)()
+                await in_thread(self.step)()
             except Exception:
                 log.exception("demo_director_stumbled", room=self.slug)  # the database may be restarting; the show goes on
             await asyncio.sleep(random.uniform(*PAUSE_S) * self.pace)

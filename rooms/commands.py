@@ -3,10 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-
 from accounts.models import User
 from liveshop.refusals import Code, Refused
+from liveshop.threads import in_thread
 from rooms import chat as talk
 from rooms import presence
 from rooms.models import ChatState, Room
@@ -22,7 +21,7 @@ async def chat(connection: Connection, payload: dict[str, Any]) -> dict[str, Any
     text = payload.get("text")
     if not isinstance(text, str):
         raise Refused(Code.INVALID, why="text")
-    return await sync_to_async(_say, thread_sensitive=False)(connection, uuid_of(payload), text)
+    return await in_thread(_say)(connection, uuid_of(payload), text)
 
 
 async def like(connection: Connection, payload: dict[str, Any]) -> None:
@@ -39,7 +38,7 @@ async def catch_up(connection: Connection, payload: dict[str, Any]) -> dict[str,
     seq = payload.get("seq")
     since = seq if isinstance(seq, int) and not isinstance(seq, bool) else -1
     last_line = str(payload.get("chat") or "")[:16]
-    missed = await sync_to_async(recovery.catch_up, thread_sensitive=False)(connection.room_id, since, last_line, connection.language)
+    missed = await in_thread(recovery.catch_up)(connection.room_id, since, last_line, connection.language)
     return {"t": "state", "kind": "caught_up", **missed}
 
 

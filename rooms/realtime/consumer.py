@@ -12,12 +12,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.utils import translation
 
 from liveshop import wiring
 from liveshop.clock import server_ms
 from liveshop.refusals import Code, Refused, as_json
+from liveshop.threads import in_thread
 from rooms import presence
 from rooms.models import Room
 from rooms.realtime.connection import Connection
@@ -68,15 +68,15 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
         is_staff=ticket.is_staff,
         person=ticket.person,
     )
-    room = await hub.join(member)
-    if not ticket.is_staff:
-        presence.enter(ticket.room, ticket.person)
     try:
+        room = await hub.join(member)
+        if not ticket.is_staff:
+            presence.enter(ticket.room, ticket.person)
         await _greet(room, member)
         await Session(connection, member).listen(receive)
     finally:
         await hub.leave(member)
-        if not ticket.is_staff and not _has_other_window(room, member):
+        if not ticket.is_staff and not hub.holds(ticket.room, ticket.person):
             presence.leave(ticket.room, ticket.person)
 
 
@@ -93,15 +93,11 @@ async def _greet(room: LocalRoom, member: Member) -> None:
 
 
 async def _number(room: LocalRoom) -> None:
-    room.seq = max(room.seq, await sync_to_async(_seq_of, thread_sensitive=False)(room.room_id))
+    room.seq = max(room.seq, await in_thread(_seq_of)(room.room_id))
 
 
 def _seq_of(room_id: int) -> int:
     return int(Room.objects.values_list("seq", flat=True).get(pk=room_id))
-
-
-def _has_other_window(room: LocalRoom, member: Member) -> bool:
-    return any(other.ticket.person == member.ticket.person for other in room.everyone())
 
 
 class Session:

@@ -4,16 +4,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import structlog
-from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
+from accounts import sanctions
 from liveshop import bus
-from liveshop.clock import server_ms
+from liveshop.clock import now, server_ms
+from liveshop.threads import in_thread
 from rooms.realtime import recovery
 from rooms.realtime.frames import Frame, frame
 from rooms.realtime.members import Lane, Member
@@ -86,6 +88,7 @@ class Hub:
         # A number read before we listen could hide an event committed in between; a bus that comes later refreshes every room.
         with suppress(TimeoutError):
             await asyncio.wait_for(bus.bus.is_listening.wait(), BUS_WAIT_S)
+        await self._recall()
         self._channel = await get_channel_layer().new_channel("hub")
         self._spawn(self._receive())
 
@@ -114,6 +117,11 @@ class Hub:
             await get_channel_layer().group_discard(group(room.room_id), self._channel)
             if room.room_id in self.rooms:  # somebody came while we unsubscribed
                 await get_channel_layer().group_add(group(room.room_id), self._channel)
+
+    def holds(self, room_id: int, person: str) -> bool:
+        """Whether this person has a socket in the room in this process."""
+        room = self.rooms.get(room_id)
+        return room is not None and any(member.ticket.person == person for member in room.everyone())
 
     def note(self, room_id: int, **news: Any) -> None:
         """Put talk or ambience into the room's next tick in this process; `news` as `Tick.add` takes it."""
@@ -152,7 +160,7 @@ class Hub:
     async def _snapshot(self, room: LocalRoom, member: Member) -> None:
         try:
             async with self._renderers:
-                snapshot = await _in_thread(recovery.snapshot)(room.room_id, member.ticket.language)
+                snapshot = await in_thread(recovery.snapshot)(room.room_id, member.ticket.language)
         except Exception:
             await asyncio.sleep(RETRY_S)
             self._fall_behind(room, [member])
@@ -181,7 +189,7 @@ class Hub:
                     continue
                 try:
                     async with self._renderers:
-                        drawn = await _in_thread(recovery.draw)(room.room_id, panels, language)
+                        drawn = await in_thread(recovery.draw)(room.room_id, panels, language)
                 except Exception:
                     log.exception("draw_failed", room=room.room_id)
                     self._fall_behind(room, members)  # a state is never lost: a snapshot follows
@@ -212,8 +220,19 @@ class Hub:
         """The close code for a ticket that a ban or log-out has voided since it was issued; 0 for a good one."""
         return self._voided.code_for(ticket)
 
+    async def _recall(self) -> None:
+        """Bans and log-outs that this process did not hear void tickets all the same. Without a database nobody gets a ticket either."""
+        try:
+            missed = await in_thread(_sent_away_lately)()
+        except DatabaseError:
+            log.exception("hub_recall_failed")
+            return
+        for notice in missed:
+            self._on_kill(notice)
+
     async def _refresh_all(self) -> None:
-        """The bus was away: draw every panel of every local room as it is now."""
+        """The bus was away: send away who was banned meanwhile, and draw every panel of every local room as it is now."""
+        await self._recall()
         for room in list(self.rooms.values()):
             self._fall_behind(room, room.everyone())
 
@@ -239,7 +258,7 @@ class Hub:
             self._spawn(self._show_lines(notice["room"], notice["shown"]))
 
     async def _show_lines(self, room_id: int, public_ids: list[str]) -> None:
-        lines = await _in_thread(recovery.lines)(room_id, public_ids)
+        lines = await in_thread(recovery.lines)(room_id, public_ids)
         self.note(room_id, chat=lines)
 
     def _on_news(self, message: dict[str, Any]) -> None:
@@ -262,10 +281,6 @@ class Hub:
 def group(room_id: int) -> str:
     """The channel layer's group of a room: one member a process."""
     return f"room.{room_id}"
-
-
-def _in_thread(work: Any) -> Any:
-    return sync_to_async(work, thread_sensitive=False)
 
 
 hub = Hub()
@@ -299,3 +314,7 @@ def _post(room_id: int, message: dict[str, Any]) -> None:
         errand.close()
         with transaction.atomic():
             bus.notify_in_tx("news", message)
+
+
+def _sent_away_lately() -> list[dict[str, Any]]:
+    return sanctions.sent_away_since(now() - timedelta(seconds=settings.JOIN_TICKET_TTL_S))

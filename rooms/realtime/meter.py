@@ -5,11 +5,11 @@ import time
 from collections import defaultdict
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
+from liveshop.threads import in_thread
 from rooms import presence, stats
 from rooms.models import ChatLine, Show, ShowState, ShowViewer
 from rooms.realtime.hub import hub, publish
@@ -55,7 +55,7 @@ class Meter:
                     written_at = time.monotonic()
                     self._liked.clear()
                     for room_id in list(hub.rooms):
-                        await sync_to_async(self._write, thread_sensitive=False)(room_id)
+                        await in_thread(self._write)(room_id)
                 self._tell_online()
             except Exception:
                 log.exception("meter_failed")
@@ -65,7 +65,7 @@ class Meter:
         for room_id, count in pending.items():
             if count:
                 self._minute_likes[room_id] += count
-                total = await sync_to_async(add_likes, thread_sensitive=False)(room_id, count)
+                total = await in_thread(add_likes)(room_id, count)
                 publish(room_id, numbers={"likes": total})
 
     def _tell_online(self) -> None:

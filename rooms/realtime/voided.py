@@ -19,13 +19,14 @@ class VoidedTickets:
         self._sent_away: dict[tuple[str, str], tuple[float, int]] = {}
 
     def note(self, notice: dict[str, Any], code: int) -> None:
-        """`notice` names a `user` (public id), a `device` or a `guest` (device digest), and a `scope`: "platform", "room:<id>" or "staff:<id>"."""
+        """`notice` names a `user` (public id), a `device` or a `guest` (device digest), and a `scope`: "platform", "room:<id>" or "staff:<id>"; `at` (s) if it is not of now."""
         now = time.time()
         oldest = now - settings.JOIN_TICKET_TTL_S
         self._sent_away = {key: entry for key, entry in self._sent_away.items() if entry[0] > oldest}
         for kind in ("user", "device", "guest"):
             if notice.get(kind):
-                self._sent_away[f"{kind}:{notice[kind]}", notice.get("scope") or PLATFORM] = (now, code)
+                key = f"{kind}:{notice[kind]}", notice.get("scope") or PLATFORM
+                self._sent_away[key] = max(self._sent_away.get(key, (0.0, 0)), (notice.get("at", now), code))
 
     def code_for(self, ticket: Ticket) -> int:
         """The close code for a void ticket, 0 for a good one. A "staff:" scope ends the studio and leaves the viewer alone."""

@@ -5,11 +5,11 @@ import uuid
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from websockets.exceptions import ConnectionClosed
 
 from accounts import people, sanctions
 from accounts.models import User
+from liveshop.threads import in_thread
 from rooms import chat, moderation, stage
 from rooms.models import ChatLine, Room, RoomWord
 from tests import cast
@@ -157,8 +157,8 @@ class TestChat:
 
 
 async def _deleted(guest: Any, room: Room, public_id: str) -> dict[str, Any]:
-    line = await sync_to_async(ChatLine.objects.get)(public_id=public_id)
-    await sync_to_async(moderation.delete_line, thread_sensitive=False)(room=room, line=line, by=room.anchor)
+    line = await in_thread(ChatLine.objects.get)(public_id=public_id)
+    await in_thread(moderation.delete_line)(room=room, line=line, by=room.anchor)
     return await until(guest, lambda frame: bool(frame.get("gone")))
 
 
@@ -170,7 +170,7 @@ class TestState:
             async with join(site, room, both[0]) as socket:
                 await until(socket, kind("hello"))
                 began = time.monotonic()
-                await sync_to_async(stage.pin, thread_sensitive=False)(room=room, item=item, by=room.anchor)
+                await in_thread(stage.pin)(room=room, item=item, by=room.anchor)
                 return await until(socket, kind("state")), time.monotonic() - began
 
         state, took = run(errand())
@@ -217,9 +217,7 @@ class TestWhoMustLeave:
                 await until(socket, kind("hello"))
                 await until(bystander, kind("hello"))
                 began = time.monotonic()
-                await sync_to_async(sanctions.impose, thread_sensitive=False)(
-                    actor=operator, kind="ban", scope="platform", rule="刷屏", user=viewer
-                )
+                await in_thread(sanctions.impose)(actor=operator, kind="ban", scope="platform", rule="刷屏", user=viewer)
                 code, took = await closes_with(socket), time.monotonic() - began
                 await bystander.send(command("catch_up", seq=0))
                 assert await until(bystander, kind("state"))
@@ -243,12 +241,29 @@ class TestWhoMustLeave:
         async def errand() -> int:
             async with join(site, room, banned) as socket:
                 await until(socket, kind("hello"))
-                await sync_to_async(sanctions.impose, thread_sensitive=False)(
-                    actor=operator, kind="ban", scope=f"room:{room.public_id}", rule="刷屏", **target
-                )
+                await in_thread(sanctions.impose)(actor=operator, kind="ban", scope=f"room:{room.public_id}", rule="刷屏", **target)
                 return await closes_with(socket)
 
         assert run(errand()) == 4003
+
+    @pytest.mark.parametrize(("errand", "code"), [("ban", 4003), ("phone", 4003), ("log_out", 4010)])
+    def test_a_server_that_was_away_voids_the_tickets_of_those_sent_away_meanwhile(
+        self, site: Site, room: Room, viewer: User, both: tuple[str, str], operator: User, errand: str, code: int
+    ) -> None:
+        people.note_seen(viewer, "one")
+        site.stop()
+        if errand == "log_out":
+            people.log_out_everywhere(user=viewer)
+        else:
+            target = {"user": viewer} if errand == "ban" else {"phone": viewer.phone}
+            sanctions.impose(actor=operator, kind="ban", scope="platform", rule="刷屏", **target)
+        site.start()
+
+        async def come_back(ticket: str) -> Any:
+            async with join(site, room, ticket) as socket:
+                return await closes_with(socket)
+
+        assert run(come_back(both[0])) == code
 
     def test_logging_out_everywhere_ends_the_sockets_and_a_new_ticket_opens_again(
         self, site: Site, room: Room, viewer: User, both: tuple[str, str]
@@ -256,9 +271,9 @@ class TestWhoMustLeave:
         async def errand() -> tuple[int, int]:
             async with join(site, room, both[0]) as socket:
                 await until(socket, kind("hello"))
-                await sync_to_async(people.log_out_everywhere, thread_sensitive=False)(user=viewer)
+                await in_thread(people.log_out_everywhere)(user=viewer)
                 code = await closes_with(socket)
-            fresh = await sync_to_async(make_ticket)(room, viewer, device="one")
+            fresh = await in_thread(make_ticket)(room, viewer, device="one")
             async with join(site, room, fresh) as socket:
                 return code, (await until(socket, kind("hello")))["seq"]
 
