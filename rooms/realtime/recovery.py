@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from django.core.cache import cache
 
+from liveshop import wiring
 from rooms import chat, panels
 from rooms.models import Room, RoomEvent
 
@@ -35,7 +36,7 @@ def draw(room_id: int, names: Iterable[str], language: str) -> dict[str, str]:
 
 
 def catch_up(room_id: int, seq: int, last_line: str, language: str) -> dict[str, Any]:
-    """What a browser at `seq` missed: `seq` now, the touched panels, the chat lines after `last_line`.
+    """What a browser at `seq` missed: `seq` now, the touched panels, the chat lines after `last_line`, and the stock bars as they are.
 
     A `seq` from the future (another database, a forged number) gets everything.
     """
@@ -46,14 +47,25 @@ def catch_up(room_id: int, seq: int, last_line: str, language: str) -> dict[str,
         events = RoomEvent.objects.filter(room_id=room_id, seq__gt=seq, seq__lte=present).values_list("panels", flat=True)
         touched = {name for names in events for name in names}
     missed = chat.after(room_id, last_line, MAX_MISSED_LINES)
-    return {"seq": present, "since": 0, "panels": draw(room_id, sorted(touched), language), "chat": [chat.as_news(line) for line in missed]}
+    return {
+        "seq": present,
+        "since": 0,
+        "panels": draw(room_id, sorted(touched), language),
+        "chat": [chat.as_news(line) for line in missed],
+        "bars": wiring.load(wiring.STOCK_BARS)(room_id),
+    }
 
 
 def snapshot(room_id: int, language: str) -> dict[str, Any]:
     """Everything, for a socket that fell behind."""
     present = Room.objects.values_list("seq", flat=True).get(pk=room_id)
     latest = chat.recent(room_id, MAX_MISSED_LINES)
-    return {"seq": present, "panels": draw(room_id, panels.names(), language), "chat": [chat.as_news(line) for line in latest]}
+    return {
+        "seq": present,
+        "panels": draw(room_id, panels.names(), language),
+        "chat": [chat.as_news(line) for line in latest],
+        "bars": wiring.load(wiring.STOCK_BARS)(room_id),
+    }
 
 
 def lines(room_id: int, public_ids: list[str]) -> list[dict[str, Any]]:

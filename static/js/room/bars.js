@@ -24,7 +24,6 @@ export function start(socket) {
     for (const [id, counts] of Object.entries(bars)) latest.set(id, counts);
     drawAll();
   };
-  socket.on("tick", take);
-  socket.on("snap", take);
+  for (const frame of ["tick", "state", "snap"]) socket.on(frame, take);
   document.addEventListener("panel", drawAll);
 }
