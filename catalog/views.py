@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from catalog import prices, search
 from catalog.forms import SearchForm
 from catalog.models import Belt, Category, Product, ProductState
+from liveshop import wiring
 from liveshop.refusals import Code, Refused
 
 
@@ -34,6 +35,8 @@ def product(request: HttpRequest, public_id: str) -> HttpResponse:
         "room": request.GET.get("room", ""),
         "item": request.GET.get("item", ""),
     }
+    if context["item"]:
+        wiring.load(wiring.SHELF_CLICK)(context["item"], shown.pk)
     template = "catalog/_product.html" if request.htmx else "catalog/product.html"  # type: ignore[attr-defined]
     if not request.htmx:  # type: ignore[attr-defined]
         context["more"] = _more_of(shown)

@@ -79,6 +79,6 @@ def reorder(*, room: Room, public_ids: Sequence[str], by: User) -> None:
         events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf"], actor=by)
 
 
-def note_click(item_id: int) -> None:
-    """Count a look at a product on the shelf."""
-    ShelfItem.objects.filter(pk=item_id).update(click_count=F("click_count") + 1)
+def note_click(item: str, product_id: int) -> None:
+    """Count a look at a product on a shelf; `item` is the shelf item's public id as the page's link carries it."""
+    ShelfItem.objects.filter(public_id=item, product=product_id).update(click_count=F("click_count") + 1)

@@ -241,3 +241,12 @@ def test_a_refused_fragment_leads_to_signing_in_and_back_to_the_show(client_of, 
     assert response.status_code == 401
     assert "<html" not in page
     assert "next=/live/axia" in page
+
+
+def test_a_look_at_a_product_from_the_shelf_counts_for_its_item_only(client: Client, room: Room) -> None:
+    item, other = cast.make_shelf_item(room), cast.make_shelf_item(room)
+    client.get(f"/p/{item.product.public_id}?item={item.public_id}&room={room.slug}")
+    client.get(f"/p/{item.product.public_id}?item={other.public_id}")
+    client.get(f"/p/{item.product.public_id}")
+    counts = dict(room.shelf_items.values_list("public_id", "click_count"))
+    assert counts == {item.public_id: 1, other.public_id: 0}
