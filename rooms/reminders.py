@@ -30,6 +30,12 @@ def cancel(*, room: Room, user: User) -> Show:
     return show
 
 
+def begun(user: User) -> list[Show]:
+    """The shows `user` asked to be reminded of that are on now, the latest first; each with its room and anchor."""
+    on = Show.objects.filter(reminders__user=user, state__in=[ShowState.LIVE, ShowState.INTERRUPTED], room__is_banned=False)
+    return list(on.select_related("room__anchor").order_by("-started_at"))
+
+
 def is_reserved(show: Show, user: User) -> bool:
     """Whether `user` asked to be reminded of `show`."""
     return ShowReminder.objects.filter(show=show, user=user).exists()

@@ -4,6 +4,7 @@ from traffic import desk, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.feed, name="feed"),
+    path("reserved", views.reserved_shows, name="reserved_shows"),
     path("next/<slug:slug>", views.next_room, name="next_room"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("manifest.webmanifest", views.manifest, name="manifest"),

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from rooms import reminders
 from traffic import feed as reading
 
 
@@ -15,7 +16,16 @@ def feed(request: HttpRequest) -> HttpResponse:
     """Live rooms, upcoming shows and past ones."""
     category = request.GET.get("c", "")
     user = request.user if request.user.is_authenticated else None
-    return render(request, "traffic/feed.html", {"feed": reading.feed(user=user, category=category), "category": category})
+    reserved = reminders.begun(user) if user else []
+    shown = {"feed": reading.feed(user=user, category=category), "category": category, "reserved": reserved}
+    return render(request, "traffic/feed.html", shown)
+
+
+@require_safe
+def reserved_shows(request: HttpRequest) -> HttpResponse:
+    """The strip of shows that the person reserved and that are on now: the open first page asks each minute."""
+    reserved = reminders.begun(request.user) if request.user.is_authenticated else []
+    return render(request, "traffic/_reserved.html", {"reserved": reserved})
 
 
 @require_safe

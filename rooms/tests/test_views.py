@@ -177,7 +177,7 @@ def test_reserving_twice_is_once_and_can_be_taken_back(client_of, anchor: User, 
         client.post("/live/soon/reserve", {"to": "on"})
     assert list(ShowReminder.objects.values_list("show", "user")) == [(show.pk, viewer.pk)]
     _, page = get(client, "/live/soon")
-    assert "已预约，开播提醒你" in page
+    assert "已预约，开播后首页提醒你" in page
     client.post("/live/soon/reserve", {"to": "off"})
     assert not ShowReminder.objects.exists()
 

@@ -135,3 +135,21 @@ def test_the_manifest_names_icons_that_exist(client) -> None:
     for icon in manifest["icons"]:
         assert finders.find(icon["src"].removeprefix("/static/")), icon
     assert manifest["start_url"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/", "/reserved"])
+@pytest.mark.parametrize(
+    ("state", "is_told"), [(ShowState.UPCOMING, False), (ShowState.LIVE, True), (ShowState.INTERRUPTED, True), (ShowState.ENDED, False)]
+)
+def test_a_reserved_show_is_told_while_it_is_on(path: str, state: ShowState, is_told: bool, room: Room, viewer: User) -> None:
+    room.shows.all().delete()
+    ShowReminder.objects.create(show=Show.objects.create(room=room, title="明晚", state=state, planned_at=timezone.now()), user=viewer)
+    assert ("你预约的直播开始了" in page(path, viewer)) is is_told
+    assert "你预约的直播开始了" not in page(path, cast.make_user())
+    assert "你预约的直播开始了" not in page(path)
+
+
+def test_a_banned_room_is_not_announced(room: Room, viewer: User) -> None:
+    ShowReminder.objects.create(show=room.shows.get(), user=viewer)
+    Room.objects.update(is_banned=True)
+    assert "你预约的直播开始了" not in page("/", viewer)
