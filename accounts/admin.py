@@ -119,7 +119,7 @@ class SanctionForm(forms.ModelForm):
 
     class Meta:
         model = Sanction
-        fields = ["user", "kind", "scope", "rule", "expires_at"]
+        fields = ["user", "kind", "rule", "expires_at"]
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -131,18 +131,18 @@ class SanctionAdmin(Desk):
     """Impose with a rule, lift with a reason; a row is never changed otherwise."""
 
     form = SanctionForm
-    list_display = ["public_id", "who", "kind_label", "scope", "rule", "actor", "starts_at", "expires_at", "state"]
-    list_filter = ["kind", "scope"]
+    list_display = ["public_id", "who", "kind_label", "place", "rule", "actor", "starts_at", "expires_at", "state"]
+    list_filter = ["kind"]
     list_select_related = ["user", "actor"]
     search_fields = ["public_id", "user__nickname", "user__public_id", "rule"]
     autocomplete_fields = ["user"]
     ordering = ["-id"]
-    new_fields = ["user", "kind", "scope", "rule", "proof", "expires_at"]
+    new_fields = ["user", "kind", "rule", "proof", "expires_at"]
     fixed_fields = [
         "public_id",
         "user",
         "kind",
-        "scope",
+        "place",
         "rule",
         "proof_given",
         "expires_at",
@@ -190,6 +190,10 @@ class SanctionAdmin(Desk):
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """The audit log has it already."""
+
+    @display(description=_("where"))
+    def place(self, sanction: Sanction) -> str:
+        return str(_("whole site")) if sanction.scope == "platform" else sanction.scope.removeprefix("room:")
 
     @display(description=_("evidence"))
     def proof_given(self, sanction: Sanction) -> str:

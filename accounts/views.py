@@ -8,7 +8,6 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -118,15 +117,13 @@ def _after_address(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect(f"{target}{'&' if '?' in target else '?'}address={public_id}")
 
 
-@require_POST
 @login_required
 def become_anchor(request: HttpRequest) -> HttpResponse:
-    """Open the studio to this person."""
-    people.become_anchor(user=person(request))
-    try:
-        return redirect(reverse("studio_home"))
-    except NoReverseMatch:
+    """Open the studio to this person. A visit without the button, as after a login, leads to where the button is."""
+    if request.method != "POST":
         return redirect("me")
+    people.become_anchor(user=person(request))
+    return redirect("studio_home")
 
 
 @require_safe

@@ -156,9 +156,13 @@ ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = ACCOUNT_PHONE_VERIFICATION_TIMEOUT = 300
 ACCOUNT_PHONE_VERIFICATION_SUPPORTS_RESEND = True
-ACCOUNT_RATE_LIMITS = {"verify_phone": "1/30s/key,20/m/ip", "change_phone": "3/m/user"}
+ACCOUNT_RATE_LIMITS = {  # every code costs a message: a phone gets a few an hour, an address a few a minute
+    "request_login_code": "3/m/key,8/h/key,20/d/key,20/m/ip",
+    "verify_phone": "1/30s/key,8/h/key,20/d/key,20/m/ip",
+    "change_phone": "3/m/user",
+}
 ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "dashed": False, "length": 6}
-ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 1 if BEHIND_TLS else 0)
 # Who carries a login code to a phone: a dotted path to a subclass of accounts.senders.CodeSender.
 CODE_SENDER = env.str("CODE_SENDER", "accounts.senders.ScreenSender")
 # Hashing key of phone, device and payer digests; changing it forgets who is who.
@@ -201,7 +205,7 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF, "'unsafe-inline'"],
         "img-src": [SELF, "data:", "blob:"],
         "media-src": [SELF, "blob:"],
-        "connect-src": [SELF, "ws:", "wss:"],
+        "connect-src": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [SELF],
         "form-action": [SELF],
@@ -269,6 +273,7 @@ if PRODUCTION:
             (not BEHIND_TLS, "BEHIND_TLS must stay on: without TLS sessions can be stolen"),
             (SITE_URL != "" and not SITE_URL.startswith("https://"), "SITE_URL must begin with https://"),
             (CODE_SENDER.endswith("ScreenSender"), "CODE_SENDER must name a real sender: the demo one shows login codes to anyone"),
+            (CODE_SENDER.endswith("LogSender"), "CODE_SENDER must name a real sender: login codes do not belong in a log"),
             (any("simulator" in path for path in PAYMENT_PROVIDERS), "PAYMENT_PROVIDERS must not contain the simulator"),
         ]
         if bad

@@ -29,8 +29,7 @@ def say(*, room: Room, user: User, key: UUID, text: str, device: str = "") -> Ch
     """
     access.require(user, Power.CHAT, room, device=device)
     fresh = Room.objects.get(pk=room.pk)
-    known = ChatLine.objects.filter(room=room, user=user, key=key).first()
-    if known:
+    if known := ChatLine.objects.filter(room=room, user=user, key=key).first():
         return known
     text = " ".join(text.split())
     if not text or len(text) > MAX_CHARS:
@@ -39,6 +38,8 @@ def say(*, room: Room, user: User, key: UUID, text: str, device: str = "") -> Ch
     state, hit = _judge(fresh, user, text, is_staff)
     with transaction.atomic(durable=True):
         wait_s = settings.CHAT_INTERVAL_S if is_staff else max(settings.CHAT_INTERVAL_S, fresh.slow_mode_s)
+        if known := _said_in_tx(room, user, key):
+            return known
         _take_turn_in_tx(room, user, wait_s)
         show = Show.objects.filter(room=room, state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).first()
         line = ChatLine.objects.create(room=room, show=show, user=user, key=key, text=text, state=state, hit_word=hit[:40])
@@ -102,10 +103,15 @@ def _judge(room: Room, user: User, text: str, is_staff: bool) -> tuple[ChatState
     return (ChatState.HELD, "") if room.hold_for_approval else (ChatState.SHOWN, "")
 
 
-def _take_turn_in_tx(room: Room, user: User, wait_s: float) -> None:
-    """One line per `wait_s` and person, also over two processes. Raises Refused(RATE_LIMITED)."""
+def _said_in_tx(room: Room, user: User, key: UUID) -> ChatLine | None:
+    """The line `key` made, if any. From here to the commit the person speaks alone, also over two processes."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"chat:{user.pk}"])
+    return ChatLine.objects.filter(room=room, user=user, key=key).first()
+
+
+def _take_turn_in_tx(room: Room, user: User, wait_s: float) -> None:
+    """One line per `wait_s` and person. Raises Refused(RATE_LIMITED)."""
     last = ChatLine.objects.filter(user=user, room=room).order_by("-pk").values_list("at", flat=True).first()
     if last is not None and (left := wait_s - (timezone.now() - last).total_seconds()) > 0:
         raise Refused(Code.RATE_LIMITED, wait_s=max(1, round(left)))

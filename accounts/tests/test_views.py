@@ -190,6 +190,11 @@ class TestPrivacy:
         assert "别人" not in text
         assert "pbkdf2" not in text
 
+    def test_looking_at_the_anchors_door_makes_no_anchor(self, me: Client, viewer: User) -> None:
+        assert me.get("/me/become-anchor").headers["Location"] == "/me"
+        viewer.refresh_from_db()
+        assert not viewer.is_anchor
+
     def test_becoming_an_anchor_is_audited_once(self, me: Client, viewer: User) -> None:
         for _ in range(2):
             me.post("/me/become-anchor")

@@ -62,6 +62,7 @@ class TestProduction:
             ({"BEHIND_TLS": "0"}, "BEHIND_TLS"),
             ({"SITE_URL": "http://shop.example"}, "SITE_URL"),
             ({"CODE_SENDER": "accounts.senders.ScreenSender"}, "CODE_SENDER"),
+            ({"CODE_SENDER": "accounts.senders.LogSender"}, "CODE_SENDER"),
             ({"PAYMENT_PROVIDERS": "shop.payments:Real,orders.payments.simulator:Simulator"}, "PAYMENT_PROVIDERS"),
         ],
     )
