@@ -1,5 +1,8 @@
 /* Running times and “how long ago”, by the server's clock. */
 import { left, serverNow } from "../room/clock.js";
+import { refresh } from "./panels.js";
+
+let seen = serverNow();
 
 function ago(ms, words) {
   const s = Math.max(0, Math.floor((serverNow() - ms) / 1000));
@@ -13,12 +16,23 @@ function tick() {
   for (const node of document.querySelectorAll("[data-since]")) if (node.dataset.since) write(node, left(serverNow() - node.dataset.since));
 }
 
+/* A drop that opened or ended by the clock says so at once: no event tells. */
+function turn() {
+  const now = serverNow();
+  const turned = (ms) => ms && Number(ms) > seen && Number(ms) <= now;
+  if ([...document.querySelectorAll("#panel-drops [data-starts]")].some(({ dataset }) => turned(dataset.starts) || turned(dataset.ends))) refresh("drops");
+  seen = now;
+}
+
 function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
 export function start() {
-  setInterval(tick, 1000);
+  setInterval(() => {
+    tick();
+    turn();
+  }, 1000);
   document.addEventListener("panel", tick);
   tick();
 }
