@@ -7,9 +7,9 @@ database decides every win (`campaigns_claim_batch`, `campaigns_coupon_batch`); 
 import asyncio
 import contextlib
 import time
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from campaigns import announcements
 from campaigns.memory import Kind, Memory, Note, Owner, Target
 from campaigns.outcomes import WON, ClaimOutcome, Tap, from_row
 from liveshop import bus
-from liveshop.ids import public_id
+from liveshop.ids import public_ids
 from liveshop.refusals import Code
 from rooms.realtime import hub
 
@@ -36,10 +36,10 @@ ANSWER_S = 20.0
 NEWS_S = 0.2
 log = structlog.get_logger(__name__)
 
-_JUDGE = {
-    Kind.DEAL: "SELECT * FROM campaigns_claim_batch(%s, %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[], %s::text[], %s)",
-    Kind.COUPON: "SELECT * FROM campaigns_coupon_batch(%s, %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[], %s::text[], %s)",
-}
+# What every winner hears needs no facts: reading JSON is most of what an answer costs.
+_JUDGED = """SELECT code, claim, place, expires, CASE WHEN code <> 'WON' OR facts @> '{{"is_last": true}}' THEN facts END
+    FROM campaigns_{}_batch(%s, %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[], %s::text[], %s)"""
+_JUDGE = {Kind.DEAL: _JUDGED.format("claim"), Kind.COUPON: _JUDGED.format("coupon")}
 # One look, one statement: why the answer is no and who has one already, as of the same moment.
 _LOOK = {
     Kind.DEAL: """
@@ -58,14 +58,36 @@ _COUNTS = {
 _COUNT_UNSEEN = "UPDATE campaigns_deal SET attempts = attempts + %s WHERE id = %s"
 _LINE: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "connect_timeout": 5, "application_name": "liveshop claims"}
 _REMEMBERED = {Code.SOLD_OUT, Code.NOT_STARTED, Code.ENDED, Code.FROZEN}
+Answer = asyncio.Future[ClaimOutcome]
 
 
 @dataclass(slots=True)
 class Ask:
-    """A tap that waits for its answer."""
+    """A tap that waits for its answer, and the double taps that wait with it."""
 
     tap: Tap
-    answer: "asyncio.Future[ClaimOutcome]"
+    answer: Answer
+    doubles: list[Answer] = field(default_factory=list)
+
+    def tell(self, outcome: ClaimOutcome) -> None:
+        """Answer whoever still listens."""
+        for answer in (self.answer, *self.doubles):
+            if not answer.done():
+                answer.set_result(outcome)
+
+    def fail(self, error: Exception) -> None:
+        for answer in (self.answer, *self.doubles):
+            if not answer.done():
+                answer.set_exception(error)
+
+
+@dataclass(slots=True)
+class Queue:
+    """The taps on one target, by person: those that wait for the next batch, and all that are unanswered."""
+
+    waiting: dict[int, Ask] = field(default_factory=dict)
+    open: dict[int, Ask] = field(default_factory=dict)
+    is_ready: bool = False
 
 
 class ClaimEngine:
@@ -78,10 +100,10 @@ class ClaimEngine:
         self._listens = listens or bus.bus
         self._flushers = flushers
         self._max_batch = max_batch
-        self._queues: dict[Target, dict[int, Ask]] = defaultdict(dict)
-        self._open: dict[tuple[Target, int], Ask] = {}
+        self._queues: dict[Target, Queue] = {}
+        self._depth = 0
+        self._depth_max: int = settings.CLAIM_QUEUE_MAX
         self._ready: asyncio.Queue[Target] = asyncio.Queue()
-        self._is_ready: set[Target] = set()
         self._news: set[Target] = set()
         self._has_news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -91,7 +113,7 @@ class ClaimEngine:
     @property
     def depth(self) -> int:
         """How many taps wait for an answer."""
-        return len(self._open)
+        return self._depth
 
     async def claim(
         self, *, deal_id: int, user_id: int, key: UUID, phone_digest: bytes | None = None, device_digest: bytes | None = None
@@ -120,48 +142,76 @@ class ClaimEngine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        self._answer(list(self._open.values()), ClaimOutcome(Code.UNAVAILABLE.value))
-        self._open.clear()
+        for queue in self._queues.values():
+            for ask in queue.open.values():
+                ask.tell(ClaimOutcome(Code.UNAVAILABLE.value))
         self._queues.clear()
+        self._depth = 0
 
-    async def _ask(self, target: Target, tap: Tap) -> ClaimOutcome:
+    def ask(self, target: Target, tap: Tap) -> ClaimOutcome | Answer:
+        """What memory knows already, at once; else the answer to come. Needs no task of its own."""
         self.start()
-        while True:
-            remembered = self.memory.recall(target, tap)
-            if remembered is not None:
-                self._note_news(target)
-                return remembered
-            earlier = self._open.get((target, tap.user_id))
-            if earlier is None:
-                break
-            # A double tap: the same key shares the answer, another key hears after the first what is left for it.
-            answer = await asyncio.shield(earlier.answer)
-            if earlier.tap.key == tap.key:
-                return answer
-            if target.kind is Kind.DEAL and answer.is_won:
-                return ClaimOutcome(Code.ALREADY_CLAIMED.value, answer.claim, answer.place, answer.expires_at)
-        if len(self._open) >= settings.CLAIM_QUEUE_MAX:
+        remembered = self.memory.recall(target, tap)
+        if remembered is not None:
+            self._note_news(target)
+            return remembered
+        queue = self._queues.get(target)
+        if queue is None:
+            queue = self._queues[target] = Queue()
+        earlier = queue.open.get(tap.user_id)
+        if earlier is not None:
+            return asyncio.ensure_future(self._after(earlier, target, tap))
+        if self._depth >= self._depth_max:
             return ClaimOutcome(Code.RATE_LIMITED.value, facts={"wait_s": 1})
         ask = Ask(tap, asyncio.get_running_loop().create_future())
-        self._open[target, tap.user_id] = ask
-        self._queues[target][tap.user_id] = ask
-        self._make_ready(target)
-        return await asyncio.shield(ask.answer)  # who gives up waiting does not take the answer from a double tap
+        queue.open[tap.user_id] = queue.waiting[tap.user_id] = ask
+        self._depth += 1
+        self._make_ready(target, queue)
+        return ask.answer
 
-    def _make_ready(self, target: Target) -> None:
-        if target not in self._is_ready:
-            self._is_ready.add(target)
+    async def _ask(self, target: Target, tap: Tap) -> ClaimOutcome:
+        answer = self.ask(target, tap)
+        return answer if isinstance(answer, ClaimOutcome) else await answer
+
+    async def _after(self, earlier: Ask, target: Target, tap: Tap) -> ClaimOutcome:
+        """A double tap: the same key shares the answer, another key hears after the first what is left for it."""
+        shared: Answer = asyncio.get_running_loop().create_future()
+        earlier.doubles.append(shared)
+        answer = await shared
+        if earlier.tap.key == tap.key:
+            return answer
+        if target.kind is Kind.DEAL and answer.is_won:
+            return ClaimOutcome(Code.ALREADY_CLAIMED.value, answer.claim, answer.place, answer.expires_at)
+        return await self._ask(target, tap)
+
+    def _make_ready(self, target: Target, queue: Queue) -> None:
+        if not queue.is_ready:
+            queue.is_ready = True
             self._ready.put_nowait(target)
 
     def _cut(self, target: Target) -> list[Ask]:
         """The next batch of one target; what is left goes behind the other targets, so that none starves."""
-        self._is_ready.discard(target)
-        queue = self._queues.pop(target, {})
-        batch = [queue.pop(user_id) for user_id in list(queue)[: self._max_batch]]
-        if queue:
-            self._queues[target] = queue
-            self._make_ready(target)
+        queue = self._queues.get(target)
+        if queue is None:
+            return []
+        queue.is_ready = False
+        if len(queue.waiting) <= self._max_batch:
+            batch, queue.waiting = list(queue.waiting.values()), {}
+            return batch
+        batch = list(islice(queue.waiting.values(), self._max_batch))
+        for ask in batch:
+            del queue.waiting[ask.tap.user_id]
+        self._make_ready(target, queue)
         return batch
+
+    def _close(self, target: Target, batch: Sequence[Ask]) -> None:
+        """These are answered: their people may ask again."""
+        queue = self._queues[target]
+        for ask in batch:
+            del queue.open[ask.tap.user_id]
+        self._depth -= len(batch)
+        if not queue.open:
+            del self._queues[target]
 
     async def _flush_forever(self) -> None:
         """Take what waits, judge it in one call, answer after the commit; for ever."""
@@ -182,20 +232,22 @@ class ClaimEngine:
             answers = await self._judge(line, target, [ask.tap for ask in batch], unseen)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             log.warning("claims_database_away", error=str(error), people=len(batch))
-            self._answer(batch, ClaimOutcome(Code.UNAVAILABLE.value))
+            self._close(target, batch)
+            for ask in batch:
+                ask.tell(ClaimOutcome(Code.UNAVAILABLE.value))
         except Exception as error:
             log.exception("claims_batch_failed", people=len(batch))
-            self._fail(batch, error)
+            self._close(target, batch)
+            for ask in batch:
+                ask.fail(error)
         else:
             self.batches += 1
+            self._close(target, batch)
             for ask, answer in zip(batch, answers, strict=True):
-                self._answer([ask], answer)
+                ask.tell(answer)
             self._note_news(target)
             self._announce(target, answers)
             await self._remember(line, target, answers)
-        finally:
-            for ask in batch:
-                self._open.pop((target, ask.tap.user_id), None)
 
     async def _judge(self, line: "Line", target: Target, taps: Sequence[Tap], unseen: int) -> list[ClaimOutcome]:
         """The database's answers in the order of the taps. A database that went away is asked the same again: the keys make it safe."""
@@ -230,23 +282,15 @@ class ClaimEngine:
 
     def _refuse_waiting(self, target: Target) -> None:
         """Who still waits in the queue hears the remembered "no" at once."""
-        queue = self._queues.get(target, {})
-        for user_id, ask in list(queue.items()):
-            remembered = self.memory.recall(target, ask.tap)
-            if remembered is not None:
-                del queue[user_id]
-                del self._open[target, user_id]
-                self._answer([ask], remembered)
-
-    def _answer(self, asks: Sequence[Ask], answer: ClaimOutcome) -> None:
-        for ask in asks:
-            if not ask.answer.done():
-                ask.answer.set_result(answer)
-
-    def _fail(self, asks: Sequence[Ask], error: Exception) -> None:
-        for ask in asks:
-            if not ask.answer.done():
-                ask.answer.set_exception(error)
+        queue = self._queues.get(target)
+        if queue is None:
+            return
+        known = [(ask, answer) for ask in queue.waiting.values() if (answer := self.memory.recall(target, ask.tap)) is not None]
+        for ask, _answer in known:
+            del queue.waiting[ask.tap.user_id]
+        self._close(target, [ask for ask, _answer in known])
+        for ask, answer in known:
+            ask.tell(answer)
 
     def _changed(self, payload: dict[str, Any]) -> None:
         """The bus says that units came back or a state changed."""
@@ -381,6 +425,6 @@ def _arguments(target: Target, taps: Sequence[Tap], unseen: int) -> tuple[Any, .
         [tap.key for tap in taps],
         [tap.phone for tap in taps],
         [tap.device for tap in taps],
-        [public_id() for _tap in taps],
+        public_ids(len(taps)),
         unseen,
     )

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from campaigns.outcomes import WON, ClaimOutcome, Tap
 from liveshop.refusals import Code
@@ -21,8 +22,7 @@ class Kind(StrEnum):
     COUPON = "coupon"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One scarce thing: a deal or a coupon."""
 
     kind: Kind

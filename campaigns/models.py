@@ -116,10 +116,10 @@ def _short_yuan(amount_fen: int) -> str:
 class Claim(models.Model):
     """A person's taken unit with its hold. Written only by the SQL functions of `campaigns.claims` and `campaigns.holds`."""
 
-    public_id = models.CharField(max_length=16, unique=True, default=public_id, editable=False)
-    # No index of its own: with old statistics the planner would read all claims of a deal instead of one person's.
+    # Indexes cost every claim: these fields have none but those below. `unique=True` would add a second one for LIKE.
+    public_id = models.CharField(max_length=16, default=public_id, editable=False)
     deal = models.ForeignKey(Deal, models.PROTECT, related_name="claims", db_index=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="claims")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="claims", db_index=False)
     key = models.UUIDField()
     place = models.BigIntegerField()
     state = models.PositiveSmallIntegerField(choices=ClaimState.choices, default=ClaimState.HELD)
@@ -128,11 +128,13 @@ class Claim(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["public_id"], name="campaigns_claim_public_id"),
             models.UniqueConstraint(fields=["deal", "user"], condition=Q(state__in=[1, 2, 3]), name="campaigns_claim_one_per_person"),
         ]
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(state__in=[1, 2]), name="campaigns_claim_due"),
             models.Index(fields=["user", "claimed_at"], name="campaigns_claim_of_user"),
+            models.Index(fields=["deal", "user"], condition=Q(state__in=[4, 5]), name="campaigns_claim_given_back"),
         ]
 
 

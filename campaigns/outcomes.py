@@ -48,7 +48,7 @@ class ClaimOutcome:
 
 def from_row(row: tuple[Any, ...]) -> ClaimOutcome:
     """An answer of the judging functions."""
-    _tap, code, claim, place, expires_at, facts = row
+    code, claim, place, expires_at, facts = row
     facts = json.loads(facts) if isinstance(facts, str) else facts or {}  # Django leaves jsonb as text
     if code == SAME_PERSON:
         code, facts = Code.ALREADY_CLAIMED.value, {"is_other_account": True}
