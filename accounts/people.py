@@ -58,6 +58,8 @@ def take_phone(*, user: User, phone: str, verified: bool) -> None:
         try:
             with transaction.atomic():
                 User.objects.filter(pk=user.pk).update(phone=phone, phone_verified=verified)
+                # Open rooms know her by the old number's digest until they ask for a new ticket.
+                bus.notify_in_tx("kill", {"user": user.public_id, "device": None, "scope": "platform", "reason": "changed"})
         except IntegrityError as clash:
             raise Refused(Code.INVALID, why=_("This phone number is already registered")) from clash
     user.phone, user.phone_verified = phone, verified

@@ -26,7 +26,7 @@ from liveshop.ids import public_ids
 from liveshop.refusals import Code
 from rooms.realtime import hub
 
-__all__ = ["ClaimEngine", "ClaimOutcome", "claim_now", "engine", "take_now"]
+__all__ = ["ClaimEngine", "ClaimOutcome", "ask_now", "claim_now", "engine", "take_now"]
 
 MAX_BATCH = 1000
 FLUSHERS = 2
@@ -381,18 +381,19 @@ def engine() -> ClaimEngine:
 def claim_now(
     *, deal_id: int, user_id: int, key: UUID, phone_digest: bytes | None = None, device_digest: bytes | None = None
 ) -> ClaimOutcome:
-    """The same for threads: through the process's engine when one runs, else one call of the same function."""
-    return _now(Target(Kind.DEAL, deal_id), Tap(user_id, key, phone_digest, device_digest))
+    """One unit of a deal, for threads."""
+    return ask_now(Target(Kind.DEAL, deal_id), Tap(user_id, key, phone_digest, device_digest))
 
 
 def take_now(
     *, coupon_id: int, user_id: int, key: UUID, phone_digest: bytes | None = None, device_digest: bytes | None = None
 ) -> ClaimOutcome:
     """A coupon, for threads."""
-    return _now(Target(Kind.COUPON, coupon_id), Tap(user_id, key, phone_digest, device_digest))
+    return ask_now(Target(Kind.COUPON, coupon_id), Tap(user_id, key, phone_digest, device_digest))
 
 
-def _now(target: Target, tap: Tap) -> ClaimOutcome:
+def ask_now(target: Target, tap: Tap) -> ClaimOutcome:
+    """A tap from a thread: through the process's engine when one runs, else one call of the same function."""
     found = _served[0] if _served else None
     if found is None or found.loop is None or not found.loop.is_running() or connection.in_atomic_block:
         return _judge_alone(target, tap)

@@ -5,10 +5,9 @@ from typing import Any
 from django.utils import translation
 
 from accounts.models import User
-from campaigns import asking, claims, mine
-from campaigns.asking import Asking
-from campaigns.memory import Kind
-from campaigns.outcomes import ClaimOutcome
+from campaigns import asking, cards, claims, mine
+from campaigns.memory import Kind, Target
+from campaigns.outcomes import ClaimOutcome, Tap
 from liveshop.threads import in_thread
 from rooms.models import Room
 from rooms.realtime.connection import Connection
@@ -16,28 +15,22 @@ from rooms.realtime.connection import Connection
 
 async def claim(connection: Connection, payload: dict[str, Any]) -> dict[str, Any]:
     """{"id": uuid, "deal": public id} → won with its card; Refused with a why-no card."""
-    wish = await _read(connection, Kind.DEAL, payload, "deal")
-    outcome = await claims.engine().claim(
-        deal_id=wish.target_id,
-        user_id=wish.user_id,
-        key=wish.key,
-        phone_digest=wish.phone_digest,
-        device_digest=wish.device_digest,
-    )
-    return await _told(connection, Kind.DEAL, wish, outcome)
+    return await _ask(connection, Kind.DEAL, str(payload.get("deal", "")), payload)
 
 
 async def take_coupon(connection: Connection, payload: dict[str, Any]) -> dict[str, Any]:
     """{"id": uuid, "coupon": public id} → taken with its card; Refused with a why-no card."""
-    wish = await _read(connection, Kind.COUPON, payload, "coupon")
-    outcome = await claims.engine().take(
-        coupon_id=wish.target_id,
-        user_id=wish.user_id,
-        key=wish.key,
-        phone_digest=wish.phone_digest,
-        device_digest=wish.device_digest,
-    )
-    return await _told(connection, Kind.COUPON, wish, outcome)
+    return await _ask(connection, Kind.COUPON, str(payload.get("coupon", "")), payload)
+
+
+def refuse_claim(connection: Connection, payload: dict[str, Any]) -> None:
+    """Raises Refused when the process remembers the "no" and has its card; else the tap goes to the database."""
+    _refuse(connection, Kind.DEAL, str(payload.get("deal", "")), payload)
+
+
+def refuse_coupon(connection: Connection, payload: dict[str, Any]) -> None:
+    """The same for a coupon."""
+    _refuse(connection, Kind.COUPON, str(payload.get("coupon", "")), payload)
 
 
 async def mine_command(connection: Connection, payload: dict[str, Any]) -> dict[str, Any]:
@@ -45,24 +38,39 @@ async def mine_command(connection: Connection, payload: dict[str, Any]) -> dict[
     return {"t": "mine", "html": await in_thread(_mine)(connection)}
 
 
-async def _read(connection: Connection, kind: Kind, payload: dict[str, Any], name: str) -> Asking:
-    return await in_thread(asking.read)(
-        kind=kind,
-        target=str(payload.get(name, ""))[:16],
-        key=str(payload.get("id", "")),
-        user_id=connection.user_id,
-        device=connection.device,
-        room_id=connection.room_id,
-    )
+async def _ask(connection: Connection, kind: Kind, name: str, payload: dict[str, Any]) -> dict[str, Any]:
+    tap = _tap(connection, payload)
+    target = asking.known(kind, name, connection.room_id) or await in_thread(asking.find)(kind, name, connection.room_id)
+    answer = claims.engine().ask(target, tap)
+    outcome = answer if isinstance(answer, ClaimOutcome) else await answer
+    card = await cards.drawn(target, connection.language, outcome, tap.user_id)
+    if card is not None:
+        return asking.told(outcome, card.filled(outcome))
+    return await in_thread(_told)(connection.language, target, tap, outcome)
 
 
-async def _told(connection: Connection, kind: Kind, wish: Asking, outcome: ClaimOutcome) -> dict[str, Any]:
-    return await in_thread(_told_in_language)(connection.language, kind, wish, outcome)
+def _refuse(connection: Connection, kind: Kind, name: str, payload: dict[str, Any]) -> None:
+    target = asking.known(kind, name, connection.room_id)
+    if target is None or not connection.user_id:
+        return
+    tap = _tap(connection, payload)
+    engine = claims.engine()
+    code = engine.memory.foretells(target, tap.user_id)
+    card = code and cards.known(target, connection.language, code.value, tap.user_id)
+    if not card:
+        return
+    outcome = engine.ask(target, tap)
+    if isinstance(outcome, ClaimOutcome):
+        asking.told(outcome, card.filled(outcome))
 
 
-def _told_in_language(language: str, kind: Kind, wish: Asking, outcome: ClaimOutcome) -> dict[str, Any]:
+def _tap(connection: Connection, payload: dict[str, Any]) -> Tap:
+    return asking.tap(connection.user_id, payload.get("id"), connection.phone_digest, connection.device_digest)
+
+
+def _told(language: str, target: Target, tap: Tap, outcome: ClaimOutcome) -> dict[str, Any]:
     with translation.override(language):
-        return asking.told(kind=kind, asking=wish, outcome=outcome)
+        return asking.told(outcome, asking.card(target, tap.user_id, outcome))
 
 
 def _mine(connection: Connection) -> str:

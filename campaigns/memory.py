@@ -90,6 +90,11 @@ class Memory:
     def deadline(self) -> float:
         return self._clock() + TTL_S
 
+    def foretells(self, target: Target, user_id: int) -> Code | None:
+        """The code that `recall` would answer this person with, without counting her tap; None: it may not answer."""
+        note = self._notes.get(target)
+        return None if note is None or user_id in note.owners else note.code
+
     def recall(self, target: Target, tap: Tap) -> ClaimOutcome | None:
         """The remembered "no" to this tap, or None: ask the database."""
         note = self._notes.get(target)

@@ -20,21 +20,13 @@ from liveshop.refusals import Code, Refused, as_json
 @require_POST
 def claim(request: HttpRequest) -> HttpResponse:
     """The same engine as the socket's: a key of a tap that the socket took gives the socket's answer."""
-    wish = _read(request, Kind.DEAL, request.POST.get("deal", ""))
-    outcome = claims.claim_now(
-        deal_id=wish.target_id, user_id=wish.user_id, key=wish.key, phone_digest=wish.phone_digest, device_digest=wish.device_digest
-    )
-    return _answer(request, Kind.DEAL, wish, outcome)
+    return _ask(request, Kind.DEAL, request.POST.get("deal", ""))
 
 
 @require_POST
 def take_coupon(request: HttpRequest, public_id: str) -> HttpResponse:
     """Take a coupon."""
-    wish = _read(request, Kind.COUPON, public_id)
-    outcome = claims.take_now(
-        coupon_id=wish.target_id, user_id=wish.user_id, key=wish.key, phone_digest=wish.phone_digest, device_digest=wish.device_digest
-    )
-    return _answer(request, Kind.COUPON, wish, outcome)
+    return _ask(request, Kind.COUPON, public_id)
 
 
 @require_safe
@@ -77,14 +69,13 @@ def my_coupons(request: HttpRequest) -> HttpResponse:
     return render(request, "campaigns/my_coupons.html", {"groups": wallet.groups(cast(User, request.user)), "shown": shown})
 
 
-def _read(request: HttpRequest, kind: Kind, target: str) -> asking.Asking:
+def _ask(request: HttpRequest, kind: Kind, name: str) -> HttpResponse:
     user_id = request.user.pk if request.user.is_authenticated else 0
-    return asking.read(kind=kind, target=target, key=request.POST.get("key", ""), user_id=user_id or 0, device=_device(request))
-
-
-def _answer(request: HttpRequest, kind: Kind, wish: asking.Asking, outcome: Any) -> HttpResponse:
+    tap = asking.tap_of(user_id or 0, request.POST.get("key", ""), _device(request))
+    target = asking.known(kind, name) or asking.find(kind, name)
+    outcome = claims.ask_now(target, tap)
     try:
-        told = asking.told(kind=kind, asking=wish, outcome=outcome)
+        told = asking.told(outcome, asking.card(target, tap.user_id, outcome))
     except Refused as refused:
         html = refused.facts.pop("html", "")
         if not request.headers.get("hx-request"):

@@ -40,6 +40,12 @@ SOCKET_COMMANDS: dict[str, str] = {
     "mine": "campaigns.commands:mine_command",
 }
 
+# Socket command → function(connection, payload) that raises Refused when memory knows the "no", and else returns.
+SOCKET_AT_ONCE: dict[str, str] = {
+    "claim": "campaigns.commands:refuse_claim",
+    "take_coupon": "campaigns.commands:refuse_coupon",
+}
+
 # A person's own state in a room (claims held, coupons, waitlist), drawn below the shared panels: function(room, user) -> str.
 PERSONAL_PANEL = "campaigns.panels:mine"
 

@@ -15,3 +15,5 @@ class Connection:
     language: str
     is_staff: bool
     person: str
+    phone_digest: bytes | None
+    device_digest: bytes | None

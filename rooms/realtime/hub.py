@@ -30,6 +30,8 @@ RETRY_S = 1
 CLOSE_BANNED = 4003
 CLOSE_SLOW = 4008
 CLOSE_LOGGED_OUT = 4010
+CLOSE_RENEW = 4001  # what the ticket says of her has changed: the page asks for a new one
+_CODES = {"logged_out": CLOSE_LOGGED_OUT, "changed": CLOSE_RENEW}
 
 
 class LocalRoom:
@@ -209,7 +211,7 @@ class Hub:
 
     def _on_kill(self, notice: dict[str, Any]) -> None:
         """A ban or a log-out ends the matching sockets now, and voids the tickets they could come back with."""
-        code = CLOSE_LOGGED_OUT if notice.get("reason") == "logged_out" else CLOSE_BANNED
+        code = _CODES.get(notice.get("reason", ""), CLOSE_BANNED)
         self._voided.note(notice, code)
         for room in list(self.rooms.values()):
             for member in room.everyone():

@@ -14,6 +14,7 @@ from rooms import chat, moderation, stage
 from rooms.models import ChatLine, Room, RoomWord
 from tests import cast
 from tests.browser.site import Site
+from tests.scarce import make_deal
 from tests.sockets.conftest import join, kind, make_ticket, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,6 +68,35 @@ class TestJoining:
 
         async def errand() -> int:
             async with join(site, other, both[0]) as socket:
+                return await closes_with(socket)
+
+        assert run(errand()) == 4001
+
+
+class TestTapping:
+    def test_a_winner_then_refusals_from_memory_each_with_its_own_place(self, site: Site, room: Room) -> None:
+        deal, crowd = make_deal(room, total=1), [cast.make_user() for _ in range(4)]
+
+        async def tap(user: User) -> dict[str, Any]:
+            async with join(site, room, make_ticket(room, user, device=user.public_id)) as socket:
+                await socket.send(command("claim", deal=deal.public_id))
+                return await until(socket, kind("reply"))
+
+        async def errand() -> list[dict[str, Any]]:
+            return [await tap(user) for user in crowd]
+
+        won, *refused = run(errand())
+        assert (won["ok"], won["code"]) == (True, "WON")
+        assert [reply["refused"]["code"] for reply in refused] == ["SOLD_OUT"] * 3
+        places = [reply["refused"]["facts"]["place"] for reply in refused]
+        assert places == sorted(set(places))
+        assert all(f"第 {place}" in reply["html"] for place, reply in zip(places, refused, strict=True))
+
+    def test_a_phone_that_was_changed_asks_for_a_new_ticket(self, site: Site, room: Room, viewer: User) -> None:
+        async def errand() -> int:
+            async with join(site, room, make_ticket(room, viewer)) as socket:
+                await until(socket, kind("hello"))
+                await in_thread(people.take_phone)(user=viewer, phone="+8613900001111", verified=True)
                 return await closes_with(socket)
 
         assert run(errand()) == 4001
