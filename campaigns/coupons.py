@@ -62,8 +62,8 @@ def plan(
 ) -> Coupon:
     """A coupon nobody can take yet. Raises Refused(FORBIDDEN | INVALID).
 
-    A merchant's coupon is paid for by the shop, so planning one needs its owner's right, or the room's right to drop for
-    goods on its own shelf; only operators spend the platform's money.
+    A merchant's coupon is paid for by the shop, so only its owner plans one, or whoever may drop in the owner's own room
+    for goods on its shelf; an alliance product is another merchant's money. Only operators spend the platform's.
     """
     _require_right(by, target, room, funder)
     _require_sense(off_fen, threshold_fen, total, per_person, valid_until, valid_days, starts_at, ends_at)
@@ -147,7 +147,8 @@ def _require_right(by: User, target: Target, room: Room | None, funder: str) -> 
         raise Refused(Code.FORBIDDEN, why=_("Only an operator may spend the platform’s money"))
     if shop is not None and shop.owner_id == by.pk:
         return
-    if room is None or target.product is None or not room.shelf_items.filter(product=target.product).exists():
+    is_of_room = room is not None and shop is not None and shop.owner_id == room.anchor_id
+    if room is None or not is_of_room or target.product is None or not room.shelf_items.filter(product=target.product).exists():
         raise Refused(Code.FORBIDDEN, why=_("You may give coupons for goods on your own shelf only"))
     access.require(by, Power.DROP, room)
 
