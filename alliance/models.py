@@ -31,6 +31,11 @@ class Plan(models.Model):
             models.CheckConstraint(condition=Q(rate_permille__gte=1, rate_permille__lte=900), name="alliance_rate_within_90_percent"),
         ]
 
+    @property
+    def pays_permille(self) -> int:
+        """What a sale earns now: nothing once it is closed."""
+        return self.rate_permille if self.state == PlanState.OPEN else 0
+
 
 class ShelfOffer(models.Model):
     """An alliance product on an anchor's shelf: she sells it without owning stock."""

@@ -40,7 +40,7 @@ def listing(*, room: Room | None = None, text: str = "", category_slug: str = ""
         plans = plans.filter(product__title__icontains=text)
     if category_slug:
         plans = plans.filter(product__category__slug=category_slug)
-    picked = set(ShelfOffer.objects.filter(shelf_item__room=room).values_list("plan__product_id", flat=True)) if room else set()
+    picked = set(_listed(room).values_list("plan__product_id", flat=True)) if room else set()
     best_first = plans.order_by(SORTS.get(sort, SORTS["commission"]), "pk").select_related("product__shop", "product__category")
     return [_offer(plan, plan.product_id in picked) for plan in best_first[:limit]]
 
@@ -52,10 +52,11 @@ def pick(*, plan: Plan, room: Room, by: User) -> ShelfItem:
         raise Refused(Code.INVALID, why=plan.product.shop.name)
     try:
         with transaction.atomic(durable=True):
-            if not Plan.objects.select_for_update(of=("self",)).filter(pk=plan.pk, state=PlanState.OPEN).exists():
+            if not Plan.objects.select_for_update(no_key=True, of=("self",)).filter(pk=plan.pk, state=PlanState.OPEN).exists():
                 raise Refused(Code.ENDED)
             item = shelf.add_item_in_tx(room=room, product=plan.product, by=by)
-            ShelfOffer.objects.create(shelf_item=item, plan=plan, picked_by=by)
+            # What was taken off the shelf comes back with its old number and its old row.
+            ShelfOffer.objects.update_or_create(shelf_item=item, defaults={"plan": plan, "picked_by": by, "picked_at": timezone.now()})
             events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf"], actor=by, facts={"number": item.number})
     except IntegrityError as error:
         raise Refused(Code.INVALID, why=plan.product.title) from error
@@ -63,9 +64,15 @@ def pick(*, plan: Plan, room: Room, by: User) -> ShelfItem:
 
 
 def offers_for(room: Room) -> dict[int, Plan]:
-    """Shelf item pk → plan, for the alliance goods on the room's shelf; the studio shows what each earns."""
-    offers = ShelfOffer.objects.filter(shelf_item__room=room).select_related("plan")
-    return {offer.shelf_item_id: offer.plan for offer in offers}
+    """Shelf item pk → the plan by which a sale would earn now, for the alliance goods on the room's shelf; else the closed one."""
+    offers = list(_listed(room).select_related("plan", "shelf_item"))
+    products = [offer.shelf_item.product_id for offer in offers]
+    now_open = {plan.product_id: plan for plan in Plan.objects.filter(state=PlanState.OPEN, product__in=products)}
+    return {offer.shelf_item_id: now_open.get(offer.shelf_item.product_id, offer.plan) for offer in offers}
+
+
+def _listed(room: Room) -> "QuerySet[ShelfOffer]":
+    return ShelfOffer.objects.filter(shelf_item__room=room, shelf_item__is_listed=True)
 
 
 def _figures(plans: "QuerySet[Plan]") -> "QuerySet[Plan]":

@@ -3,9 +3,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from alliance import attribution, commissions, links
+from alliance import attribution, commissions, links, plans, pool
 from alliance.models import Link, Plan, PlanState, ShelfOffer
 from alliance.tests import world
+from rooms import shelf
 from rooms.models import Room, ShelfItem
 from tests import cast
 
@@ -42,6 +43,22 @@ class TestPool:
         client.post(reverse("pool_pick", args=[plan.public_id]))
         assert client.post(reverse("pool_pick", args=[plan.public_id])).status_code == 422
         assert ShelfItem.objects.count() == 1
+
+    def test_what_was_taken_off_the_shelf_can_be_picked_again(self, client: Client, room: Room) -> None:
+        plan = world.make_plan()
+        item = pool.pick(plan=plan, room=room, by=room.anchor)
+        shelf.remove_item(room=room, item=item, by=room.anchor)
+        assert [offer.is_picked for offer in pool.listing(room=room)] == [False]
+        assert pool.pick(plan=plan, room=room, by=room.anchor) == item
+        assert ShelfItem.objects.get().is_listed
+
+    def test_the_studio_hears_what_a_sale_would_earn_now(self, client: Client, room: Room) -> None:
+        old = world.make_plan(rate_permille=200)
+        item = pool.pick(plan=old, room=room, by=room.anchor)
+        new = plans.open_plan(product=old.product, rate_permille=300, by=old.product.shop.owner)
+        assert pool.offers_for(room)[item.pk].pays_permille == 300
+        plans.close_plan(plan=new, by=old.product.shop.owner)
+        assert pool.offers_for(room)[item.pk].pays_permille == 0
 
     def test_a_closed_plan_cannot_be_picked(self, client: Client, room: Room) -> None:
         plan = world.make_plan()
