@@ -13,6 +13,7 @@ from accounts.models import User
 from campaigns import mine as personal
 from campaigns import offers
 from campaigns.models import Coupon, CouponState, Deal, DealState
+from catalog import products
 from catalog.models import ProductState, Sku
 from liveshop.clock import now
 from rooms.models import Pin, Room, ShelfItem
@@ -108,9 +109,9 @@ def _cards(room: Room, *, pinned_id: int | None, only: int | None = None) -> lis
 
 def _card(room: Room, item: ShelfItem, pinned_id: int | None, deal: Deal | None) -> ShelfCard | None:
     skus = list(item.product.skus.all())
-    if not skus:
+    sku = products.shown_sku(skus)
+    if sku is None:
         return None
-    sku = next((sku for sku in skus if sku.stock_available), skus[0])
     pictures = list(item.product.pictures.all())
     return ShelfCard(
         item=item,

@@ -1,5 +1,6 @@
 """What merchants do with their goods: write, price, show, publish and take off. Stock moves in `catalog.stock`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -171,6 +172,11 @@ def remove_picture(*, product: Product, by: User, position: int) -> None:
     access.require(by, access.Power.MANAGE_SHOP, product.shop)
     with transaction.atomic(durable=True):
         ProductPicture.objects.filter(product=product, position=position).delete()
+
+
+def shown_sku(skus: Sequence[Sku]) -> Sku | None:
+    """The SKU that a card stands for, in the order of the product: the first that can be had, else the first."""
+    return next((sku for sku in skus if sku.stock_available), skus[0] if skus else None)
 
 
 def check_texts(texts: Texts) -> None:

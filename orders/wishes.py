@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from accounts import addresses
 from accounts.models import Address, User
 from campaigns.models import Claim
+from catalog import products
 from catalog.models import Product, Sku
 from liveshop.refusals import Code, Refused
 from orders.checkout import MAX_QUANTITY, Item
@@ -86,8 +87,7 @@ def _sku(public_id: str, shelf_item: ShelfItem | None) -> Sku:
     if public_id:
         found = known.filter(public_id=public_id).first()
     elif shelf_item is not None:
-        skus = list(known.filter(product=shelf_item.product))
-        found = next((sku for sku in skus if sku.stock_available), skus[0] if skus else None)
+        found = products.shown_sku(list(known.filter(product=shelf_item.product)))
     else:
         found = None
     if found is None:

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Min, Prefetch, Sum
+from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import MODERATOR_POWERS
+from catalog import products
 from catalog.models import ProductPicture
 from catalog.words import normalise
 from liveshop import wiring
+from liveshop.money import permille_of
 from rooms import moderation, presence, stage, stats
 from rooms.models import ChatLine, ChatState, Pin, RoomWord, ShelfItem, Show
 from rooms.studio import deeds, drawing, preflight
@@ -66,12 +68,11 @@ def shelf(desk: Desk) -> Context:
     items = list(
         ShelfItem.objects.filter(room=desk.room, is_listed=True)
         .select_related("product__shop")
-        .prefetch_related(pictures)
-        .annotate(price_fen=Min("product__skus__price_fen"), stock=Sum("product__skus__stock_available"))
+        .prefetch_related(pictures, "product__skus")
         .order_by("position", "number")
     )
     plans = wiring.load(wiring.SHELF_SOURCES)(desk.room)
-    rows = [{"item": item, "plan": plans.get(item.pk), "earns_fen": _earns(item, plans.get(item.pk))} for item in items]
+    rows = [_good(item, plans.get(item.pk)) for item in items]
     pin = Pin.objects.filter(room=desk.room, ended_at=None).select_related("by").first()
     return {"rows": rows, "pin": pin, "pinned_id": pin.item_id if pin else None}
 
@@ -160,5 +161,15 @@ def power_names() -> dict[str, str]:
     return {power: name for power, name in names.items() if power in MODERATOR_POWERS}
 
 
-def _earns(item: ShelfItem, plan: Any) -> int | None:
-    return item.price_fen * plan.rate_permille // 1000 if plan else None  # type: ignore[attr-defined]
+def _good(item: ShelfItem, plan: Any) -> dict[str, Any]:
+    """A row of the shelf; its price is the one that viewers see on theirs."""
+    skus = list(item.product.skus.all())
+    sku = products.shown_sku(skus)
+    price_fen = sku.price_fen if sku else 0
+    return {
+        "item": item,
+        "price_fen": price_fen,
+        "stock": sum(sku.stock_available for sku in skus),
+        "plan": plan,
+        "earns_fen": permille_of(price_fen, plan.pays_permille) if plan else None,
+    }

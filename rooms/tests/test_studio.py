@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from accounts.models import Sanction, User
 from catalog import words
-from catalog.models import BannedWord, Shop
+from catalog.models import BannedWord, Shop, Sku
 from rooms.models import ChatLine, ChatState, ModeratorGrant, Pin, Room, RoomEvent, RoomWord, ShelfItem, Show, ShowState
+from rooms.studio.desk import Desk
 from rooms.studio.panels import PANELS
 from tests import cast
 
@@ -211,3 +212,16 @@ def test_without_scripts_an_action_leads_back(client: Client, world: World) -> N
     client.force_login(world.room.anchor)
     _, address, fields = DOORS["pin"]
     assert client.post(address(world), fields(world)).headers["location"] == url("studio", world.room.slug)
+
+
+def test_the_shelf_shows_the_price_that_viewers_see(client: Client, world: World) -> None:
+    gone = world.item.product.skus.get()
+    type(gone).objects.filter(pk=gone.pk).update(price_fen=990, stock_available=0, stock_total=0)
+    Sku.objects.create(product=world.item.product, name="5斤", price_fen=2990, stock_total=8, stock_available=8, position=1)
+    Sku.objects.create(product=world.item.product, name="尝鲜", price_fen=1990, stock_total=4, stock_available=4, position=2)
+    (row,) = PANELS["shelf"][1](Desk(world.room, world.room.anchor, is_owner=True))["rows"]
+    assert (row["price_fen"], row["stock"]) == (2990, 12)
+    client.force_login(world.room.anchor)
+    page = client.get(url("room", world.room.slug)).content.decode()
+    assert "29.90" in page
+    assert "19.90" not in page
