@@ -64,8 +64,13 @@ def visit(*, code: str, request: HttpRequest) -> Visit:
 
 
 def remember(request: HttpRequest, response: HttpResponse, click: Click) -> None:
-    """Put the click in front of the visitor's signed cookie; it lives as long as the attribution window."""
-    earlier = [known for known in request.referral.split(",") if known and known != click.public_id]  # type: ignore[attr-defined]
+    """Put the click in front of the visitor's signed cookie, instead of older ones through the same link.
+
+    The cookie lives as long as the attribution window.
+    """
+    known = [public_id for public_id in request.referral.split(",") if public_id]  # type: ignore[attr-defined]
+    same = set(Click.objects.filter(public_id__in=known, link_id=click.link_id).values_list("public_id", flat=True))
+    earlier = [public_id for public_id in known if public_id not in same]
     response.set_signed_cookie(
         COOKIE,
         ",".join([click.public_id, *earlier][:REMEMBERED_CLICKS]),

@@ -31,7 +31,7 @@ from rooms.models import Room, ShelfItem, Show, ShowState
 # Unpaid orders hold stock, so one person may have only so many at a time.
 MAX_UNPAID = 10
 MAX_QUANTITY = 99
-REFERRAL_LENGTH = 64
+REFERRAL_LENGTH = 160  # ten clicks and more: as many as a visitor's cookie remembers
 
 Item = tuple[Sku, int, ShelfItem | None]
 

@@ -30,7 +30,7 @@ class Order(models.Model):
     show = models.ForeignKey("rooms.Show", models.PROTECT, null=True, blank=True, related_name="orders")
     claim = models.OneToOneField("campaigns.Claim", models.PROTECT, null=True, blank=True, related_name="order")
     state = models.PositiveSmallIntegerField(choices=OrderState.choices, default=OrderState.UNPAID)
-    referral = models.CharField(max_length=64, blank=True, help_text="Opaque text of the request that placed it; alliance reads it")
+    referral = models.CharField(max_length=160, blank=True, help_text="Opaque text of the request that placed it; alliance reads it")
     goods_fen = models.PositiveIntegerField()
     discount_fen = models.PositiveIntegerField(default=0)
     freight_fen = models.PositiveIntegerField(default=0)

@@ -5,6 +5,7 @@ from accounts.models import IdentityKey, User
 from alliance import attribution
 from alliance.models import Attribution, AttributionPath, PlanState
 from alliance.tests import world
+from orders.tests import shop
 from rooms.models import Room
 from tests import cast
 
@@ -107,3 +108,12 @@ class TestFrozen:
         old.save()
         world.make_plan(old.product, rate_permille=300)
         assert decide(world.make_order(viewer, [old.product], clicks=[click])).rate_permille == 300
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_keeps_every_click_that_a_visitor_carries(viewer: User, anchor: User) -> None:
+    plan = world.make_plan()
+    first = world.make_click(plan, anchor, days_ago=9)
+    later = [world.make_click(world.make_plan(), anchor, days_ago=n / 10) for n in range(9)]
+    order = shop.place(viewer, plan.product, referral=",".join(click.public_id for click in [*later, first]))
+    assert Attribution.objects.get(line__order=order).click == first

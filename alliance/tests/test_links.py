@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import pytest
+from django.db.models import F
 from django.test import Client
 
 from accounts.models import User
@@ -66,6 +69,16 @@ class TestFollow:
         client.get(f"/a/{other.code}", **PHONE)
         newest, older = Click.objects.order_by("-pk")
         assert f"{newest.public_id},{older.public_id}" in client.cookies["referral"].value
+
+    def test_coming_back_through_one_link_pushes_no_other_out(self, client: Client, link: Link, viewer: User) -> None:
+        other = links.make(promoter=viewer, plan=world.make_plan())
+        client.get(f"/a/{other.code}", **PHONE)
+        for hours in range(12):
+            client.get(f"/a/{link.code}", **PHONE)
+            Click.objects.filter(link=link).update(hour=F("hour") - timedelta(hours=hours + 1))
+        remembered = client.cookies["referral"].value.split(":")[0].split(",")
+        newest = Click.objects.filter(link=link).latest("pk").public_id
+        assert remembered == [newest, Click.objects.get(link=other).public_id]
 
     def test_an_unknown_code_is_a_clear_page(self, client: Client) -> None:
         assert client.get("/a/nosuch", **PHONE).status_code == 404

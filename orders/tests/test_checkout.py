@@ -182,6 +182,6 @@ def test_a_cancelled_claim_gives_unit_and_right_back_once(viewer: User, room: Ro
 
 
 def test_a_long_referral_keeps_whole_clicks(viewer: User) -> None:
-    clicks = ",".join(f"click{n:07d}" for n in range(9))
+    clicks = ",".join(f"click{n:07d}" for n in range(30))
     order = shop.place(viewer, cast.make_product(), referral=clicks)
-    assert order.referral == ",".join(f"click{n:07d}" for n in range(5))
+    assert order.referral == ",".join(f"click{n:07d}" for n in range(12))
