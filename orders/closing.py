@@ -14,7 +14,7 @@ from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 from orders.locks import demand_of, lock_in_tx
 from orders.models import Order, OrderState, Payment, PaymentState
-from orders.payments.base import Status, Unreachable, provider_named
+from orders.payments.base import Status, Unreachable, provider_of
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def _ask_providers(order_id: int) -> bool:
 
     for payment in Payment.objects.filter(order_id=order_id, state=PaymentState.PENDING).select_related("order"):
         try:
-            report = provider_named(payment.provider).close(payment)
+            report = provider_of(payment).close(payment)
         except Unreachable:
             if payment.order.expires_at + PATIENCE > now():
                 return False

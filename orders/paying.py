@@ -27,7 +27,7 @@ from liveshop.refusals import Code, Refused
 from orders import announcing, closing, persons, refunds
 from orders.locks import demand_of, lock_in_tx, lock_payment_in_tx
 from orders.models import Order, OrderState, Payment, PaymentEvent, PaymentState
-from orders.payments.base import Report, Status, Unreachable, Untrusted, provider_named
+from orders.payments.base import Report, Status, Unreachable, Untrusted, provider_named, provider_of
 from rooms import stats
 from rooms.models import ShelfItem
 
@@ -105,7 +105,7 @@ def ask(order: Order) -> Order:
         if not cache.add(f"orders.asked:{payment.public_id}", 1, ASK_EVERY_S):
             continue
         try:
-            report = provider_named(payment.provider).query(payment)
+            report = provider_of(payment).query(payment)
         except Unreachable:
             continue
         if report.status is not Status.PENDING:
@@ -146,17 +146,41 @@ def settle_in_tx(order: Order, payment: Payment, report: Report) -> Outcome:
 
 def _judge_in_tx(order: Order, payment: Payment, report: Report) -> Outcome:
     if report.amount_fen != payment.amount_fen:
-        audit.record_in_tx(
-            actor=None,
-            action="payment.wrong_amount",
-            subject=f"payment:{payment.public_id}",
-            before={"amount_fen": payment.amount_fen},
-            after={"amount_fen": report.amount_fen, "event": report.event_id},
-        )
-        return Outcome.WRONG_AMOUNT
+        return _wrong_amount_in_tx(order, payment, report)
     if report.status is Status.SUCCEEDED:
         return _money_came_in_tx(order, payment, report)
     return _no_money_in_tx(payment, report)
+
+
+def _wrong_amount_in_tx(order: Order, payment: Payment, report: Report) -> Outcome:
+    """It pays nothing. What was taken is an attempt of its own, which goes back; the attempt asked for has failed."""
+    audit.record_in_tx(
+        actor=None,
+        action="payment.wrong_amount",
+        subject=f"payment:{payment.public_id}",
+        before={"amount_fen": payment.amount_fen},
+        after={"amount_fen": report.amount_fen, "event": report.event_id},
+    )
+    if report.status is not Status.SUCCEEDED or report.amount_fen <= 0 or _is_known(payment, report):
+        return Outcome.WRONG_AMOUNT
+    if payment.state == PaymentState.PENDING:
+        payment.state, payment.failure, payment.settled_at = PaymentState.FAILED, "wrong_amount", now()
+        payment.save(update_fields=["state", "failure", "settled_at"])
+    taken = Payment.objects.create(
+        order=order,
+        provider=payment.provider,
+        amount_fen=report.amount_fen,
+        state=PaymentState.SUCCEEDED,
+        provider_ref=report.provider_ref,
+        settled_at=now(),
+    )
+    refunds.open_in_tx(order=order, payment=taken, why=refunds.Why.WRONG_AMOUNT)
+    return Outcome.WRONG_AMOUNT
+
+
+def _is_known(payment: Payment, report: Report) -> bool:
+    """Whether this very money was written down before, under whatever event number."""
+    return Payment.objects.filter(provider=payment.provider, provider_ref=report.provider_ref).exists()
 
 
 def _no_money_in_tx(payment: Payment, report: Report) -> Outcome:
@@ -170,7 +194,7 @@ def _no_money_in_tx(payment: Payment, report: Report) -> Outcome:
 
 
 def _money_came_in_tx(order: Order, payment: Payment, report: Report) -> Outcome:
-    if Payment.objects.filter(provider=payment.provider, provider_ref=report.provider_ref).exists():
+    if _is_known(payment, report):
         return Outcome.REPEAT
     if payment.state == PaymentState.SUCCEEDED:
         # The service took money twice for one attempt: the second capture is an attempt of its own, so that it can go back.

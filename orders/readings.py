@@ -100,6 +100,7 @@ def refund_notice(refund: Refund) -> str:
     known = {
         refunds.Why.LATE: _("This payment came after the order was closed."),
         refunds.Why.TWICE: _("The order was paid twice; the second payment goes back."),
+        refunds.Why.WRONG_AMOUNT: _("This payment was not of the amount due; it goes back and does not count."),
         refunds.Why.PAYER_TAKEN: _("One newcomer unit a person: this paying account has bought here before, under another name."),
     }
     return str(known.get(refunds.Why(refund.reason), ""))

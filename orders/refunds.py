@@ -1,12 +1,18 @@
-"""Money that goes back by itself: it came too late, twice, or from an account that may not have this deal."""
+"""Money that goes back by itself: it came too late, twice, in another amount, or from an account that may not have this deal."""
 
+import logging
+from datetime import timedelta
 from enum import StrEnum
 
 from django.db import connection, transaction
 
 from liveshop.clock import now
 from orders.models import Order, Payment, Refund, RefundState
-from orders.payments.base import Unreachable, provider_named
+from orders.payments.base import Unreachable, provider_of
+
+log = logging.getLogger(__name__)
+# By then the job of a refund has given up: its waits add up to about a day.
+CHASE_AFTER = timedelta(hours=30)
 
 
 class Why(StrEnum):
@@ -14,6 +20,7 @@ class Why(StrEnum):
 
     LATE = "late"
     TWICE = "twice"
+    WRONG_AMOUNT = "wrong_amount"
     PAYER_TAKEN = "payer_taken"
 
 
@@ -36,9 +43,22 @@ def send(refund_id: int) -> Refund:
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     if refund.state == RefundState.DONE:
         return refund
-    if not provider_named(refund.payment.provider).refund(refund):
+    if not provider_of(refund.payment).refund(refund):
         raise Unreachable("refund not done yet")
     with transaction.atomic(durable=True):
         Refund.objects.filter(pk=refund.pk, state=RefundState.ASKED).update(state=RefundState.DONE, done_at=now())
     refund.refresh_from_db()
     return refund
+
+
+def chase(limit: int = 100) -> int:
+    """Try the refunds again that their jobs gave up on, oldest first; returns how many are done. No money is forgotten."""
+    owed = Refund.objects.filter(state=RefundState.ASKED, created_at__lt=now() - CHASE_AFTER).order_by("created_at")
+    done = 0
+    for refund_id in list(owed.values_list("pk", flat=True)[:limit]):
+        try:
+            send(refund_id)
+            done += 1
+        except Exception:  # one that cannot be sent must not keep the others' money
+            log.exception("refund %s is still owed", refund_id)
+    return done

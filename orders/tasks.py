@@ -37,6 +37,15 @@ def send_refund(refund_id: int) -> None:
     refunds.send(refund_id)
 
 
+@app.periodic(cron="23 * * * *")
+@app.task(queueing_lock="orders.chase_refunds", pass_context=False)
+def chase_refunds(timestamp: int) -> None:
+    """Every hour: the refunds that could not be handed over for a day."""
+    from orders import refunds
+
+    refunds.chase()
+
+
 @app.task(retry=Waits(NOTICE_WAITS_S))
 def deliver_notice(notice_id: int) -> None:
     """The simulator sends one of its notifications to the shop."""

@@ -93,6 +93,14 @@ def providers() -> dict[str, Provider]:
     return found
 
 
+def provider_of(payment: Payment) -> Provider:
+    """The provider that holds this attempt. Raises Unreachable for one that this site does not have any more."""
+    found = providers().get(payment.provider)
+    if found is None:
+        raise Unreachable(f"no provider {payment.provider} here")
+    return found
+
+
 def provider_named(name: str) -> Provider:
     """Raises Refused(NOT_FOUND) for a provider this site does not have."""
     try:

@@ -6,6 +6,7 @@ import pytest
 
 from accounts.models import AuditEntry, User
 from campaigns.models import ClaimState, GrantState
+from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 from orders import closing, paying, refunds
 from orders.models import Order, OrderState, Payment, PaymentEvent, PaymentState, Refund, RefundState, SimulatedCharge
@@ -85,6 +86,30 @@ def test_a_wrong_amount_pays_nothing_and_is_audited(viewer: User, amount_fen: in
     assert shop.tell(shop.changed(body, amount_fen=amount_fen)) is paying.Outcome.WRONG_AMOUNT
     assert Order.objects.get().state == OrderState.UNPAID
     assert AuditEntry.objects.get(action="payment.wrong_amount").after["amount_fen"] == amount_fen
+
+
+def test_money_of_another_amount_goes_back_once_and_the_order_can_still_be_paid(viewer: User) -> None:
+    order = shop.place(viewer, cast.make_product(price_fen=3990))
+    (body,) = shop.press(shop.begin(order))
+    wrong = shop.changed(body, amount_fen=3989)
+    assert [shop.tell(wrong), shop.tell(wrong), shop.tell(shop.changed(wrong, event="ev-again"))] == [
+        "wrong_amount", "repeat", "wrong_amount"
+    ]  # fmt: skip
+    assert [(refund.amount_fen, refund.reason) for refund in Refund.objects.all()] == [(3989, "wrong_amount")]
+    assert refunds.send(Refund.objects.get().pk).state == RefundState.DONE
+    assert shop.pay(order) is paying.Outcome.PAID
+    assert Order.objects.get().paid_fen == 3990
+
+
+def test_a_provider_that_the_site_gave_up_keeps_no_order_open(viewer: User) -> None:
+    product = cast.make_product(stock=1)
+    order = shop.place(viewer, product)
+    shop.begin(order)
+    Payment.objects.update(provider="gone")
+    assert paying.ask(order).state == OrderState.UNPAID
+    Order.objects.update(expires_at=now() - closing.PATIENCE)
+    assert closing.expire_due() == 1
+    assert shop.stock_of(product) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("late", ["failed", "closed"])
@@ -296,6 +321,11 @@ def test_a_refund_waits_for_an_unreachable_provider(viewer: User, monkeypatch: p
         refunds.send(refund.pk)
     refund.refresh_from_db()
     assert refund.state == RefundState.ASKED
+    monkeypatch.undo()
+    assert refunds.chase() == 0  # its job is still at it
+    Refund.objects.update(created_at=now() - refunds.CHASE_AFTER)
+    assert refunds.chase() == 1
+    assert [*SimulatedCharge.objects.get().refunds.values()] == [refund.amount_fen]
 
 
 def test_an_unknown_provider_is_not_found(viewer: User) -> None:
