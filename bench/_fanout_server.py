@@ -4,6 +4,7 @@ Each message on `/bench/control` makes the process send one event to everybody; 
 """
 
 import os
+import time
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "liveshop.settings")
 
@@ -11,6 +12,7 @@ import django
 
 django.setup()
 
+from channels.auth import AuthMiddlewareStack
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -18,7 +20,7 @@ from django.core.asgi import get_asgi_application
 from django.urls import path
 
 from rooms.realtime.frames import frame
-from rooms.realtime.hub import hub
+from rooms.realtime.hub import hub, publish
 from rooms.realtime.members import Lane
 from rooms.routing import websocket_urlpatterns
 
@@ -47,8 +49,18 @@ class StockViewer(AsyncWebsocketConsumer):
         await self.send(text_data=message["text"])
 
 
+class SessionViewer(StockViewer):
+    """The same behind sessions: who joins is looked up, as AuthMiddlewareStack does."""
+
+    async def connect(self) -> None:
+        self.is_known = self.scope["user"].is_authenticated
+        await super().connect()
+
+
 async def control(scope, receive, send) -> None:
-    """Sends one event for each message: "hub 12" by the hub, "stock 12" by the channel layer; "sinks" tells the writers in use."""
+    """Sends one event for each message: "hub 12" by the hub, "stock 12" by the channel layer, "line 12" and "like 12" as a chat
+    line and a number of likes in a tick. "sinks" tells the writers in use.
+    """
     await receive()
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
@@ -57,6 +69,12 @@ async def control(scope, receive, send) -> None:
             built = frame(event(int(number)))
             for room in hub.rooms.values():
                 room.send(built, Lane.STATE)
+        elif kind == "line":
+            for room_id in hub.rooms:
+                publish(room_id, chat=[{"id": number, "html": f"{time.monotonic():.6f} {'x' * 120}", "key": ""}])
+        elif kind == "like":
+            for room_id in hub.rooms:
+                publish(room_id, numbers={"likes": int(number)})
         elif kind == "stock":
             await get_channel_layer().group_send(GROUP, {"type": "bench.event", "text": frame(event(int(number))).text})
         else:
@@ -67,6 +85,13 @@ async def control(scope, receive, send) -> None:
 application = ProtocolTypeRouter(
     {
         "http": get_asgi_application(),
-        "websocket": URLRouter([path("bench/control", control), path("bench/stock", StockViewer.as_asgi()), *websocket_urlpatterns]),
+        "websocket": URLRouter(
+            [
+                path("bench/control", control),
+                path("bench/stock", StockViewer.as_asgi()),
+                path("bench/session", AuthMiddlewareStack(SessionViewer.as_asgi())),
+                *websocket_urlpatterns,
+            ]
+        ),
     }
 )

@@ -12,7 +12,7 @@ import time
 import uuid
 from typing import Any
 
-from bench._viewers import Viewers
+from bench._viewers import Viewers, masked
 from bench.fanout import server
 
 SPREAD_S = 2.0
@@ -54,7 +54,7 @@ def main(is_quick: bool) -> int:
 def _tap(crowd: Viewers, deal: str) -> tuple[list[float], int]:
     """Each socket taps at its moment; returns the waits (s) of the answered ones and how many won."""
     order = list(crowd.sockets)
-    taps = {descriptor: _masked(json.dumps({"c": "claim", "id": str(uuid.uuid4()), "deal": deal}).encode()) for descriptor in order}
+    taps = {descriptor: masked(json.dumps({"c": "claim", "id": str(uuid.uuid4()), "deal": deal}).encode()) for descriptor in order}
     tapped: dict[int, float] = {}
     waits: list[float] = []
     won = sent = 0
@@ -77,15 +77,6 @@ def _tap(crowd: Viewers, deal: str) -> tuple[list[float], int]:
                 won += b'"code":"WON"' in heard[descriptor]
                 heard[descriptor] = b""
     return waits, won
-
-
-def _masked(payload: bytes) -> bytes:
-    """A text frame; a mask of zeros leaves the payload as it is and is as valid as any other."""
-    return (
-        bytes((0x81, 0x80 | len(payload))) + b"\0\0\0\0" + payload
-        if len(payload) < 126
-        else (bytes((0x81, 0x80 | 126)) + len(payload).to_bytes(2) + b"\0\0\0\0" + payload)
-    )
 
 
 def _allow_sockets(count: int) -> None:

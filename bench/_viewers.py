@@ -5,6 +5,8 @@ import os
 import select
 import socket
 import time
+from collections.abc import Sequence
+from itertools import zip_longest
 
 
 class Viewers:
@@ -16,11 +18,15 @@ class Viewers:
         self.sockets: dict[int, socket.socket] = {}
         self.received: dict[int, int] = {}
 
-    def join(self, paths: list[str], flight: int = 128) -> float:
-        """Open one socket for each path; returns handshakes per second. Raises RuntimeError for a refused one."""
+    def join(self, paths: list[str], flight: int = 128, headers: Sequence[str] = ()) -> float:
+        """Open one socket for each path, each with its own line of `headers` if given; returns handshakes per second.
+
+        Raises RuntimeError for a refused one.
+        """
         began = time.monotonic()
         for start in range(0, len(paths), flight):
-            waiting = [(self._ask(path), bytearray()) for path in paths[start : start + flight]]
+            part = slice(start, start + flight)
+            waiting = [(self._ask(path, header), bytearray()) for path, header in zip_longest(paths[part], headers[part], fillvalue="")]
             for connection, answer in waiting:
                 while b"\r\n\r\n" not in answer:
                     chunk = connection.recv(65536)
@@ -34,6 +40,10 @@ class Viewers:
                 self.poll.register(connection.fileno(), select.EPOLLIN)
         self.received = dict.fromkeys(self.sockets, 0)
         return len(paths) / (time.monotonic() - began)
+
+    def say(self, descriptor: int, text: str) -> None:
+        """Send a text frame on one socket."""
+        self.sockets[descriptor].sendall(masked(text.encode()))
 
     def settle(self, quiet_s: float = 1.5) -> None:
         """Read until nothing has come for a while, then count from zero."""
@@ -60,14 +70,20 @@ class Viewers:
             connection.close()
         self.poll.close()
 
-    def _ask(self, path: str) -> socket.socket:
+    def _ask(self, path: str, header: str = "") -> socket.socket:
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", "Upgrade: websocket", "Connection: Upgrade"]
-        lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", "", ""]
+        lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", *([header] if header else []), "", ""]
         connection.sendall("\r\n".join(lines).encode())
         return connection
+
+
+def masked(payload: bytes) -> bytes:
+    """A text frame of up to 64 KB. A mask of zeros leaves the payload as it is and is as valid as any other."""
+    size = bytes((0x80 | len(payload),)) if len(payload) < 126 else bytes((0x80 | 126,)) + len(payload).to_bytes(2)
+    return b"\x81" + size + b"\0\0\0\0" + payload
 
 
 class Control:
@@ -80,9 +96,7 @@ class Control:
             answer += self.socket.recv(4096)
 
     def send(self, text: str) -> None:
-        payload = text.encode()
-        # A mask of zeros leaves the payload as it is and is as valid as any other.
-        self.socket.sendall(bytes((0x81, 0x80 | len(payload))) + b"\0\0\0\0" + payload)
+        self.socket.sendall(masked(text.encode()))
 
     def ask(self, text: str) -> str:
         self.send(text)

@@ -8,7 +8,7 @@ MESSAGE_CAP_BYTES = 16_384  # the longest command of a room page is a chat line
 HTTP_TIMEOUT_S = 60
 
 
-def daphne(*, host: str, port: int, behind_proxy: bool = False) -> list[str]:
+def daphne(*, host: str, port: int, behind_proxy: bool = False, application: str = APPLICATION) -> list[str]:
     """Daphne, the default. Only `behind_proxy` believes X-Forwarded-For."""
     interface = host.replace(":", r"\:")
     return [
@@ -18,14 +18,14 @@ def daphne(*, host: str, port: int, behind_proxy: bool = False) -> list[str]:
         *("--http-timeout", str(HTTP_TIMEOUT_S), "--ping-interval", "20", "--ping-timeout", "30"),
         *("--application-close-timeout", "5", "--no-server-name", "-v", "0"),
         *(["--proxy-headers"] if behind_proxy else []),
-        APPLICATION,
+        application,
     ]
 
 
-def uvicorn(*, host: str, port: int, behind_proxy: bool = False) -> list[str]:
+def uvicorn(*, host: str, port: int, behind_proxy: bool = False, application: str = APPLICATION) -> list[str]:
     """uvicorn, for rooms of thousands: more handshakes a second. Deflate is off, for it costs more than it saves."""
     return [
-        *(sys.executable, "-m", "uvicorn", APPLICATION, "--host", host, "--port", str(port), "--backlog", str(BACKLOG)),
+        *(sys.executable, "-m", "uvicorn", application, "--host", host, "--port", str(port), "--backlog", str(BACKLOG)),
         *("--loop", "uvloop", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false"),
         *("--ws-max-size", str(MESSAGE_CAP_BYTES), "--lifespan", "off", "--log-level", "warning", "--no-server-header"),
         "--proxy-headers" if behind_proxy else "--no-proxy-headers",
