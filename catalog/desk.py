@@ -215,6 +215,7 @@ def import_job(request: HttpRequest, public_id: str) -> HttpResponse:
         error | {"column": imports.column_name(error["column"]), "message": imports.message(error["problem"])} for error in errors[:200]
     ]
     context["error_count"] = len(errors)
+    context["is_stopped"] = imports.is_stopped(job)
     context["part"] = round(100 * job.rows_done / max(1, job.rows_total))
     return render(request, "catalog/_import.html" if request.htmx else "catalog/import.html", context)  # type: ignore[attr-defined]
 

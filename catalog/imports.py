@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts import access
 from accounts.models import User
@@ -22,6 +23,7 @@ from catalog.sheets import Row
 from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 
+TASK = "catalog.import_goods"
 CHUNK = 50
 PROBLEMS = {
     "missing": gettext_noop("This cell is empty"),
@@ -93,9 +95,17 @@ def preview(job: ImportJob) -> Preview:
 
 
 def begin(*, job: ImportJob, by: User) -> bool:
-    """Mark the import as started; False when it was already."""
+    """Mark the import as started; False when it is under way already or done. One that stopped may go on."""
     access.require(by, access.Power.MANAGE_SHOP, job.shop)
-    return bool(ImportJob.objects.filter(pk=job.pk, started_at=None).update(started_at=now()))
+    return bool(ImportJob.objects.filter(pk=job.pk, started_at=None).update(started_at=now())) or is_stopped(job)
+
+
+def is_stopped(job: ImportJob) -> bool:
+    """Whether it was started, is not done, and nobody is going to work at it: the job behind it failed too often or was lost."""
+    if job.started_at is None or job.finished_at is not None:
+        return False
+    behind = ProcrastinateJob.objects.filter(task_name=TASK, args__job_id=job.public_id, status__in=["todo", "doing"])
+    return not behind.exists() and ImportJob.objects.filter(pk=job.pk, finished_at=None).exists()  # it may just have been done
 
 
 def run(job: ImportJob) -> None:
@@ -105,7 +115,9 @@ def run(job: ImportJob) -> None:
     while skipped < job.rows_done and (good := next(goods, None)):
         skipped += len(good.lines)
     while chunk := list(islice(goods, CHUNK)):
-        _import_chunk(job, chunk)
+        if not _import_chunk(job, chunk, skipped):
+            return  # another worker is at it
+        skipped += sum(len(good.lines) for good in chunk)
     ImportJob.objects.filter(pk=job.pk, finished_at=None).update(finished_at=now())
 
 
@@ -171,12 +183,15 @@ class Checker:
         )
 
 
-def _import_chunk(job: ImportJob, chunk: list[Good]) -> None:
+def _import_chunk(job: ImportJob, chunk: list[Good], rows_before: int) -> bool:
+    """Import these goods and note the progress together; False when the job has got past them without us."""
     checker = Checker(job.shop)
     errors: list[dict[str, Any]] = []
     created = updated = 0
     with transaction.atomic(durable=True):
         locked = ImportJob.objects.select_for_update().get(pk=job.pk)
+        if locked.rows_done != rows_before:
+            return False
         for good in chunk:
             wrong = checker.errors(good)
             try:
@@ -198,6 +213,7 @@ def _import_chunk(job: ImportJob, chunk: list[Good]) -> None:
             updated_count=F("updated_count") + updated,
             errors=[*locked.errors, *errors],
         )
+    return True
 
 
 def _write(job: ImportJob, checker: Checker, good: Good) -> bool:

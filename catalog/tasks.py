@@ -7,7 +7,7 @@ from catalog import imports
 from catalog.models import ImportJob
 
 
-@app.task(name="catalog.import_goods", retry=RetryStrategy(max_attempts=3, wait=5))
+@app.task(name=imports.TASK, retry=RetryStrategy(max_attempts=3, wait=5))
 def import_goods(job_id: str) -> None:
     """Run one CSV import to its end."""
     imports.run(ImportJob.objects.select_related("shop", "by").get(public_id=job_id))

@@ -1,12 +1,14 @@
 """CSV both ways: what Excel writes is read, what we write comes back equal, and a wrong row stops only its product."""
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import imports, sheets
 from catalog.models import Category, ImportJob, PriceChange, Product, Sku
 from catalog.sheets import Row
+from catalog.tasks import import_goods
 from liveshop.refusals import Refused
 from tests import cast
 
@@ -112,7 +114,7 @@ class TestImport:
             calls.append(1)
             if len(calls) == 2:
                 raise KeyboardInterrupt
-            real(*args)
+            return real(*args)
 
         monkeypatch.setattr(imports, "_import_chunk", dies)
         with pytest.raises(KeyboardInterrupt):
@@ -123,6 +125,38 @@ class TestImport:
         job.refresh_from_db()
         assert (job.rows_done, job.created_count, job.updated_count, Product.objects.count()) == (120, 120, 0, 120)
         assert job.finished_at
+
+    def test_two_workers_at_one_job_import_every_row_once(self, shop, monkeypatch):
+        text = "code,title,price,stock,category\n" + "".join(f"P{n},苹果{n},9.9,5,Fruit\n" for n in range(60))
+        job = imports.start(shop=shop, by=shop.owner, raw=text.encode(), file_name="x.csv")
+        real = imports._import_chunk
+
+        def beside_another(*args):
+            monkeypatch.setattr(imports, "_import_chunk", real)
+            imports.run(ImportJob.objects.get(pk=job.pk))
+            return real(*args)
+
+        monkeypatch.setattr(imports, "_import_chunk", beside_another)
+        imports.run(job)
+        job.refresh_from_db()
+        assert (job.rows_done, job.created_count, job.updated_count) == (60, 60, 0)
+
+    def test_an_import_that_nobody_works_at_says_so_and_goes_on(self, shop):
+        job = imports.start(shop=shop, by=shop.owner, raw=FILE.encode(), file_name="x.csv")
+        assert not imports.is_stopped(job)
+        assert imports.begin(job=job, by=shop.owner)
+        job.refresh_from_db()
+        assert imports.is_stopped(job)
+        import_goods.defer(job_id=job.public_id)
+        assert not imports.is_stopped(job)
+        assert not imports.begin(job=job, by=shop.owner)
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
+        assert imports.begin(job=job, by=shop.owner)
+        imports.run(job)
+        job.refresh_from_db()
+        assert not imports.is_stopped(job)
+        assert not imports.begin(job=job, by=shop.owner)
 
     def test_the_export_of_a_shop_imports_without_a_change(self, shop):
         self.job(shop)
