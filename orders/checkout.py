@@ -167,6 +167,8 @@ def _claim_in_tx(purchase: Purchase, buyer: User, address: Address) -> Claim | N
     if before is not None:
         raise Refused(Code.ALREADY_CLAIMED, order=before.public_id)
     claim = holds.order_in_tx(claim_id=purchase.claim.pk, user=buyer)
+    if not persons.admit_newcomer_in_tx(claim):
+        raise Refused(Code.NOT_ELIGIBLE, why=_("One newcomer unit a person: you have chosen another one already"))
     if not persons.admit_address_in_tx(claim, address):
         raise Refused(Code.NOT_ELIGIBLE, why=_("One of this deal is on its way to this address already"))
     return claim

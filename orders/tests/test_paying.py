@@ -263,6 +263,18 @@ def test_one_account_pays_one_newcomer_unit(viewer: User, other_anchor: User, ro
     assert Refund.objects.get().reason == "payer_taken"
 
 
+def test_a_newcomer_who_won_in_two_rooms_buys_one_unit(viewer: User, room: Room) -> None:
+    one, other = (shop.make_claim(shop.make_deal(room, cast.make_product(stock=10)), viewer) for room in (room, cast.make_room()))
+    first = shop.place_claim(one)
+    with pytest.raises(Refused) as refused:
+        shop.place_claim(other)
+    assert refused.value.code is Code.NOT_ELIGIBLE
+    other.refresh_from_db()
+    assert (other.state, Order.objects.count()) == (ClaimState.HELD, 1)
+    closing.cancel(order=first, by=viewer)
+    assert shop.pay(shop.place_claim(other)) is paying.Outcome.PAID
+
+
 def test_one_address_gets_one_newcomer_unit(viewer: User, other_anchor: User, room: Room) -> None:
     deal = shop.make_deal(room, cast.make_product(stock=10), total=3)
     shop.place_claim(shop.make_claim(deal, viewer), address=shop.make_address(viewer, detail="小寨 东路１号"))
