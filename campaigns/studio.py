@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -110,6 +111,7 @@ def plan_deal(request: HttpRequest, slug: str) -> HttpResponse:
             total=asked["total"],
             run_s=asked["run_s"],
             at=asked["at"],
+            per_day_limit=settings.DEALS_A_DAY,
         )
         if "press" in request.POST:
             drops.press(drop=deal.drop, by=_user(request), run_s=asked["run_s"])

@@ -1,18 +1,23 @@
 """What campaigns do by the clock. Every task may run in several workers at once, and a missed run is caught up by the next."""
 
+import logging
+
 from procrastinate.contrib.django import app
 
 from campaigns import coupons, deals, drops, holds, waitlist
+
+log = logging.getLogger(__name__)
 
 
 @app.periodic(cron="* * * * * */2", periodic_id="campaigns")
 @app.task(queueing_lock="campaigns.tick", pass_context=False)
 def tick(timestamp: int) -> None:
     """Every other second: open planned drops, end deals, return unpaid units, pass lapsed offers on."""
-    drops.press_due()
-    deals.end_due()
-    holds.expire_due()
-    waitlist.pass_on_lapsed()
+    for step in (drops.press_due, deals.end_due, holds.expire_due, waitlist.pass_on_lapsed):
+        try:
+            step()
+        except Exception:  # one broken deal must not keep everybody's units
+            log.exception("%s stumbled", step.__name__)
 
 
 @app.periodic(cron="17 * * * *", periodic_id="campaigns.tidy")

@@ -1,14 +1,18 @@
+import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import deals, drops
-from campaigns.models import Deal, Drop
+from accounts.models import User
+from campaigns import deals, drops, tasks
+from campaigns.models import Claim, ClaimState, Deal, Drop
 from liveshop.clock import now
 from rooms.models import Room
 from tests import cast
+from tests.scarce import make_deal
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,3 +43,28 @@ def test_an_anchor_without_goods_of_her_own_is_told_where_deals_come_from(client
     client.force_login(room.anchor)
     page = client.get(reverse("studio_drops", args=[room.slug])).content.decode()
     assert reverse("shop_home") in page
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+def test_a_planned_deal_takes_the_sites_daily_limit(client: Client, room: Room, settings: Any, limit: int) -> None:
+    settings.DEALS_A_DAY = limit
+    product = cast.make_product(cast.make_shop(room.anchor), stock=50)
+    cast.make_shelf_item(room, product)
+    client.force_login(room.anchor)
+    form = {"sku": product.skus.get().public_id, "kind": 1, "price": "1", "total": 5, "run_s": 60}
+    assert client.post(reverse("studio_plan_deal", args=[room.slug]), form).status_code == 200
+    assert Deal.objects.get().per_day_limit == limit
+
+
+def test_one_stumbling_step_does_not_stop_the_others(room: Room, viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    deal = make_deal(total=1)
+    claim = Claim.objects.create(deal=deal, user=viewer, key=uuid.uuid4(), place=1, expires_at=now() - timedelta(seconds=1))
+    Deal.objects.update(available=0, held=1)
+
+    def press_due() -> int:
+        raise ArithmeticError
+
+    monkeypatch.setattr(drops, "press_due", press_due)
+    tasks.tick.func(0)
+    claim.refresh_from_db()
+    assert claim.state == ClaimState.EXPIRED
