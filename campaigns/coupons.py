@@ -19,10 +19,12 @@ from campaigns import offers, pricing
 from campaigns.models import Coupon, CouponAudience, CouponFunder, CouponGrant, CouponState, CouponTarget, GrantState
 from catalog.models import Product, Shop
 from liveshop.clock import now
+from liveshop.money import format_fen
 from liveshop.refusals import Code, Refused
 from rooms.models import Room
 
 MAX_TOTAL = 1_000_000
+MAX_FEN = 100_000_000  # as the dearest product
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ def _require_sense(
 ) -> None:
     if off_fen <= 0 or threshold_fen < 0 or not 1 <= total <= MAX_TOTAL or not 1 <= per_person <= 100:
         raise Refused(Code.INVALID, why=_("Amounts and numbers must be positive"))
+    if max(off_fen, threshold_fen) > MAX_FEN:
+        raise Refused(Code.INVALID, why=format_fen(max(off_fen, threshold_fen)))
     if threshold_fen and off_fen > threshold_fen:
         raise Refused(Code.INVALID, why=_("A coupon cannot take off more than it asks for"))
     if not valid_days and valid_until is None:

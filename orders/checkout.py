@@ -31,6 +31,7 @@ from rooms.models import Room, ShelfItem, Show, ShowState
 # Unpaid orders hold stock, so one person may have only so many at a time.
 MAX_UNPAID = 10
 MAX_QUANTITY = 99
+MAX_GOODS_FEN = 2_000_000_000
 REFERRAL_LENGTH = 160  # ten clicks and more: as many as a visitor's cookie remembers
 
 Item = tuple[Sku, int, ShelfItem | None]
@@ -128,6 +129,8 @@ def _place_in_tx(
     order_id, moment = public_id(), now()
     claim = _claim_in_tx(purchase, buyer, address)
     sheet = offers.quote(user=buyer, items=purchase.items, grant_id=grant_id, province=address.province, claim=claim, room=purchase.room)
+    if sheet.goods_fen > MAX_GOODS_FEN:
+        raise Refused(Code.INVALID, why=_("That is too much for one order: buy it in parts"))
     if sheet.due_fen != accepted_due_fen:
         raise Refused(Code.PRICE_CHANGED, old=format_fen(accepted_due_fen), new=format_fen(sheet.due_fen), due_fen=sheet.due_fen)
     if sheet.grant_ids:

@@ -36,3 +36,13 @@ def test_a_moderator_who_may_drop_plans_for_the_anchors_own_goods(room: Room, vi
         plan(viewer, room, coupons.Target(product=product))
     ModeratorGrant.objects.create(room=room, user=viewer, powers=["drop"], granted_by=room.anchor, expires_at=now() + timedelta(hours=1))
     assert plan(viewer, room, coupons.Target(product=product)).funder == CouponFunder.MERCHANT
+
+
+@pytest.mark.parametrize("fields", [{"off_fen": 10**12}, {"threshold_fen": 10**12}])
+def test_an_amount_beyond_all_goods_is_refused(room: Room, fields: dict[str, int]) -> None:
+    with pytest.raises(Refused) as refusal:
+        coupons.plan(
+            by=room.anchor, title="", total=10, target=coupons.Target(shop=cast.make_shop(room.anchor)), room=room, valid_days=1,
+            **{"off_fen": 500} | fields,
+        )  # fmt: skip
+    assert refusal.value.code == Code.INVALID

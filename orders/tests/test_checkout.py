@@ -136,6 +136,14 @@ def test_a_senseless_quantity_is_refused(viewer: User, quantity: int) -> None:
     assert refused(lambda: shop.place(viewer, product, quantity=quantity)).code is Code.INVALID
 
 
+def test_more_money_than_one_order_holds_is_refused(viewer: User) -> None:
+    product = cast.make_product(price_fen=100_000_000, stock=99)
+    with pytest.raises(Refused) as refused:
+        shop.place(viewer, product, quantity=99)
+    assert refused.value.code is Code.INVALID
+    assert shop.stock_of(product) == (99, 0, 0)
+
+
 def test_somebody_elses_address_is_not_found(viewer: User, other_anchor: User) -> None:
     product, address = cast.make_product(), shop.make_address(other_anchor)
     assert refused(lambda: shop.place(viewer, product, address=address)).code is Code.NOT_FOUND
