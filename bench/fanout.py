@@ -132,8 +132,9 @@ def measure(name: str, on: str, kind: str, paths: list[str], seconds: float, env
 @contextmanager
 def server(environment: dict[str, str], on: str = "daphne") -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
     port = free_port()
-    command_of = {"daphne": servers.daphne, "uvicorn": servers.uvicorn}[on]
+    command_of, ping = {"daphne": (servers.daphne, "--ping-interval"), "uvicorn": (servers.uvicorn, "--ws-ping-interval")}[on]
     command = [*pinned("0"), *command_of(host="127.0.0.1", port=port, application="bench._fanout_server:application")]
+    command += [ping, "3600"]  # a ping among the frames would be counted as one
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(0, {1})
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}

@@ -26,7 +26,6 @@ CHURN_A_MINUTE = 0.05
 PIN_EVERY_S = 5.0
 HEAL_S = 5.0
 MOST_GROWTH = 0.10  # of the resident memory, from the middle of the run to its end
-PING, PONG = re.compile(rb"\x89\x0c(.{12})", re.DOTALL), b"\x8a\x8c\0\0\0\0"
 STATE = re.compile(rb'"t":"(?:state|snap)".{0,80}?"seq":(\d+)')
 
 
@@ -138,8 +137,6 @@ class Soak:
                 chunk = self.viewers.sockets[descriptor].recv(262_144)
             except ConnectionResetError:
                 chunk = b""
-            if ping := PING.search(chunk):
-                self.viewers.sockets[descriptor].sendall(PONG + ping[1])
             if not chunk:
                 self.books.closed += 1
                 self._drop(descriptor)
