@@ -19,7 +19,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from bench import _redis, _tapping
+from bench import _database, _redis, _tapping
 
 GOALS = {"ratio": 40, "ratio_sold_out": 200, "ratio_redis": 2, "ratio_redis_pipelined": 0.8}
 THREADS = 16
@@ -40,22 +40,19 @@ class Result:
 
 def main(argv: list[str]) -> int:
     os.environ["DB_POOL_MAX"] = str(THREADS + 4)  # the textbook way gets a connection for each thread
-    import django
-
-    django.setup()
-    from django.test.utils import setup_databases, teardown_databases
-
     quick = "--quick" in argv
-    old = setup_databases(verbosity=0, interactive=False)
-    try:
+    with _database.fresh():
         if "--socket" in argv:
             return _tapping.main(quick)
         return _measure(5_000 if quick else 20_000, 500 if quick else 2_000)
-    finally:
-        from django.db import connections
 
-        connections.close_all()
-        teardown_databases(old, verbosity=0)
+
+def wins(people: int) -> Result:
+    """The engine alone, everybody winning."""
+    from tests.scarce import make_people
+
+    users = [user.pk for user in make_people(people)]
+    return _middle(lambda: _on_deal(users, len(users), _engine))
 
 
 def _measure(people: int, textbook_people: int) -> int:

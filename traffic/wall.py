@@ -13,6 +13,8 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from campaigns.models import Claim, Deal, DealState
+from liveshop import capacity
+from liveshop.capacity import Capacity
 from orders.models import Order, OrderState
 from rooms import presence
 from rooms.models import Show, ShowState
@@ -43,6 +45,7 @@ class Wall:
     sales_today_fen: int | None
     unpaid_orders: int | None
     lag_s: int | None
+    capacity: Capacity | None
 
 
 def wall() -> Wall:
@@ -64,6 +67,7 @@ def wall() -> Wall:
         sales_today_fen=today.get("sales"),
         unpaid_orders=_figure(lambda: Order.objects.filter(state=OrderState.UNPAID).count()),
         lag_s=_figure(lambda: _lag_s(now)),
+        capacity=capacity.read(),
     )
 
 

@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEntry, User
+from liveshop import capacity
+from liveshop.capacity import Capacity
 from rooms.models import Room, Show, ShowState
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,6 +37,24 @@ class TestWall:
         assert room.title in piece.content.decode()
         assert "<html" not in piece.content.decode()
         assert desk.get(reverse("wall")).headers["Location"] == reverse("admin:index")
+
+
+class TestCapacity:
+    def test_it_says_how_to_measure(self, desk: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("LIVESHOP_HOME", str(tmp_path))
+        assert "bin/bench capacity" in desk.get(reverse("admin:index")).content.decode()
+
+    def test_it_shows_what_was_measured_when_and_where(self, desk: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("LIVESHOP_HOME", str(tmp_path))
+        capacity.write(Capacity(viewers=9_100, claims_per_s=29_000, day="2026-11-23", machine="2 × Tested, 8 GB, Linux"))
+        page = desk.get(reverse("admin:index")).content.decode()
+        assert all(figure in page for figure in ("9100", "29000", "2026-11-23", "2 × Tested"))
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"viewers": 1}'])
+    def test_a_spoiled_file_is_as_none(self, text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("LIVESHOP_HOME", str(tmp_path))
+        (tmp_path / capacity.FILE).write_text(text)
+        assert capacity.read() is None
 
 
 class TestLevers:
