@@ -150,6 +150,10 @@ class Refund(models.Model):
     state = models.PositiveSmallIntegerField(choices=RefundState.choices, default=RefundState.ASKED)
     created_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True, blank=True)
+    told_at = models.DateTimeField(null=True, blank=True, help_text="When the buyer first saw it on the order's page")
+
+    class Meta:
+        indexes = [models.Index(fields=["order"], condition=Q(told_at=None), name="orders_refund_untold")]
 
 
 class SimulatedState(models.IntegerChoices):

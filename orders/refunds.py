@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from django.db import connection, transaction
 
+from accounts.models import User
 from liveshop.clock import now
 from orders.models import Order, Payment, Refund, RefundState
 from orders.payments.base import Unreachable, provider_of
@@ -62,3 +63,13 @@ def chase(limit: int = 100) -> int:
         except Exception:  # one that cannot be sent must not keep the others' money
             log.exception("refund %s is still owed", refund_id)
     return done
+
+
+def untold(user: User) -> list[Refund]:
+    """The person's refunds that no page has shown her yet, the oldest first; each with its order."""
+    return list(Refund.objects.filter(order__buyer=user, told_at=None).select_related("order").order_by("created_at"))
+
+
+def mark_told(order: Order) -> None:
+    """Its buyer sees the order's page, which tells of its refunds."""
+    Refund.objects.filter(order=order, told_at=None).update(told_at=now())

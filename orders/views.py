@@ -17,7 +17,7 @@ from accounts.forms import AddressForm
 from accounts.models import User
 from liveshop.refusals import Code, Refused, explain
 from orders import checkout as placing
-from orders import closing, paying, readings, sheets, snapshots, wishes
+from orders import closing, paying, readings, refunds, sheets, snapshots, wishes
 from orders.models import Order
 from orders.payments.base import Untrusted, provider_named, providers
 
@@ -175,7 +175,10 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _order_context(order: Order) -> dict[str, object]:
+    """What the page of an order shows to its buyer, who has then been told of its refunds."""
     face = readings.face_of(order)
+    if any(refund.told_at is None for refund in order.refunds.all()):
+        refunds.mark_told(order)
     return {
         "order": order,
         "receiver": snapshots.of_receiver(order.address),

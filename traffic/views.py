@@ -1,5 +1,7 @@
 """The first page and the card a phone's home screen is made of."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
@@ -7,6 +9,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
+from orders import readings, refunds
 from rooms import reminders
 from traffic import feed as reading
 
@@ -16,16 +20,22 @@ def feed(request: HttpRequest) -> HttpResponse:
     """Live rooms, upcoming shows and past ones."""
     category = request.GET.get("c", "")
     user = request.user if request.user.is_authenticated else None
-    reserved = reminders.begun(user) if user else []
-    shown = {"feed": reading.feed(user=user, category=category), "category": category, "reserved": reserved}
-    return render(request, "traffic/feed.html", shown)
+    shown = {"feed": reading.feed(user=user, category=category), "category": category}
+    return render(request, "traffic/feed.html", shown | _news_of(user))
 
 
 @require_safe
 def reserved_shows(request: HttpRequest) -> HttpResponse:
-    """The strip of shows that the person reserved and that are on now: the open first page asks each minute."""
-    reserved = reminders.begun(request.user) if request.user.is_authenticated else []
-    return render(request, "traffic/_reserved.html", {"reserved": reserved})
+    """The strip of what concerns the person: the open first page asks each minute."""
+    return render(request, "traffic/_reserved.html", _news_of(request.user if request.user.is_authenticated else None))
+
+
+def _news_of(user: User | None) -> dict[str, Any]:
+    """The shows she reserved that are on now, and money on its way back that she has not been told of."""
+    if user is None:
+        return {}
+    notices = [{"refund": refund, "text": readings.refund_notice(refund)} for refund in refunds.untold(user)]
+    return {"reserved": reminders.begun(user), "refunds": notices}
 
 
 @require_safe

@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from catalog.models import Category
+from orders.payments import simulator
+from orders.tests import shop
 from rooms import presence
 from rooms.models import Pin, Room, Show, ShowReminder, ShowState
 from tests import cast
@@ -153,3 +155,15 @@ def test_a_banned_room_is_not_announced(room: Room, viewer: User) -> None:
     ShowReminder.objects.create(show=room.shows.get(), user=viewer)
     Room.objects.update(is_banned=True)
     assert "你预约的直播开始了" not in page("/", viewer)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/", "/reserved"])
+def test_money_that_goes_back_is_told_until_the_order_was_looked_at(path: str, viewer: User) -> None:
+    order = shop.place(viewer, cast.make_product(price_fen=3990))
+    for body in shop.press(shop.begin(order), simulator.Button.PAY_TWICE):
+        shop.tell(body)
+    assert "¥39.90 正在退回给你" in page(path, viewer)
+    assert "正在退回给你" not in page(path, cast.make_user())
+    assert 'data-refund="twice"' in page(f"/o/{order.public_id}", viewer)
+    assert "正在退回给你" not in page(path, viewer)
