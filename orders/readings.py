@@ -47,7 +47,9 @@ def find(user: User, public_id: str) -> Order:
 
 def _with_parts(orders: QuerySet[Order]) -> QuerySet[Order]:
     return orders.select_related("shop", "room__anchor", "claim__deal").prefetch_related(
-        Prefetch("lines", OrderLine.objects.order_by("pk")), Prefetch("refunds", Refund.objects.order_by("created_at"))
+        Prefetch("lines", OrderLine.objects.order_by("pk")),
+        Prefetch("refunds", Refund.objects.order_by("created_at")),
+        Prefetch("payments", Payment.objects.order_by("pk")),
     )
 
 
@@ -71,7 +73,7 @@ def face_of(order: Order) -> Face:
         return _closed(order)
     if order.expires_at <= now():
         return Face(_("Time to pay is over"), _("The goods went back on sale. If you paid late, the money comes back by itself."), "quiet")
-    latest = order.payments.order_by("-pk").first()
+    latest = max(order.payments.all(), key=lambda payment: payment.pk, default=None)
     if latest is not None and latest.state == PaymentState.PENDING:
         title, text = _("Waiting for the payment"), _("As soon as the payment service tells us, this page changes by itself.")
         return Face(title, text, "wait", can_pay=True, ends_at=order.expires_at, is_waiting=True)

@@ -3,7 +3,9 @@
 import uuid
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from orders.models import Order, OrderState, Payment, SimulatedCharge
@@ -234,6 +236,22 @@ def test_the_shop_sees_its_orders_with_masked_receivers(viewer: User, other_anch
     assert outsider.get("/shop/orders").status_code == outsider.get("/shop/orders.csv").status_code == 404
     other = as_user(cast.make_product().shop.owner)
     assert order.public_id not in other.get("/shop/orders").content.decode()
+
+
+def test_a_longer_list_takes_no_more_queries(viewer: User) -> None:
+    product = cast.make_product()
+    client, desk = as_user(viewer), as_user(product.shop.owner)
+
+    def queries(browser: Client, address: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(address).status_code == 200
+        return len(captured)
+
+    shop.begin(shop.place(viewer, product))
+    before = queries(client, "/o/"), queries(desk, "/shop/orders")
+    for _ in range(4):
+        shop.begin(shop.place(viewer, product))
+    assert (queries(client, "/o/"), queries(desk, "/shop/orders")) == before
 
 
 def test_the_api_tells_own_orders_without_keys(browser: Client, viewer: User) -> None:
