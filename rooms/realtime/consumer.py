@@ -190,7 +190,8 @@ class Session:
         self._send({"t": "reply", "id": key, "ok": False, "refused": told, **({"html": html} if html else {})})
 
     def _send(self, message: dict[str, Any]) -> None:
-        self.member.offer(frame({"now": server_ms(), **message}), Lane.STATE)
+        if not self.member.offer(frame({"now": server_ms(), **message}), Lane.STATE):
+            hub.note(self.connection.room_id)  # the room's ticks look after whoever is behind
 
 
 def _parse(text: str | None) -> dict[str, Any] | None:

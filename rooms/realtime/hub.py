@@ -8,9 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
 from accounts import sanctions
 from liveshop import bus
@@ -18,6 +17,7 @@ from liveshop.clock import now, server_ms
 from liveshop.threads import in_thread
 from rooms.realtime import recovery
 from rooms.realtime.frames import Frame, frame
+from rooms.realtime.layer import Layer, by_database
 from rooms.realtime.members import Lane, Member
 from rooms.realtime.tickets import Ticket
 from rooms.realtime.ticks import Tick
@@ -65,7 +65,7 @@ class Hub:
         self.rooms: dict[int, LocalRoom] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._channel = ""
+        self.layer = Layer(self._on_news, lambda: self._spawn(self._refresh_all()))
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renderers = asyncio.Semaphore(RENDERERS)
         self._voided = VoidedTickets()
@@ -91,8 +91,7 @@ class Hub:
         with suppress(TimeoutError):
             await asyncio.wait_for(bus.bus.is_listening.wait(), BUS_WAIT_S)
         await self._recall()
-        self._channel = await get_channel_layer().new_channel("hub")
-        self._spawn(self._receive())
+        await self.layer.start()
 
     async def join(self, member: Member) -> LocalRoom:
         """Register a socket; the first of a room subscribes this process to the room's group."""
@@ -102,7 +101,7 @@ class Hub:
             room = self.rooms[room_id] = LocalRoom(room_id)
             # Before the wait: a ban, an event or another's leaving meanwhile must find this socket here.
             room.members[member.ticket.language].add(member)
-            await get_channel_layer().group_add(group(room_id), self._channel)
+            await self.layer.enter(room_id)
         room.members[member.ticket.language].add(member)
         return room
 
@@ -116,9 +115,9 @@ class Hub:
             if room.timer:
                 room.timer.cancel()
             del self.rooms[room.room_id]
-            await get_channel_layer().group_discard(group(room.room_id), self._channel)
+            await self.layer.leave(room.room_id)
             if room.room_id in self.rooms:  # somebody came while we unsubscribed
-                await get_channel_layer().group_add(group(room.room_id), self._channel)
+                await self.layer.enter(room.room_id)
 
     def holds(self, room_id: int, person: str) -> bool:
         """Whether this person has a socket in the room in this process."""
@@ -154,6 +153,7 @@ class Hub:
                 member.is_behind = False
                 self._spawn(self._snapshot(room, member))
             elif member.is_stuck():
+                log.info("socket_too_slow", room=room.room_id, waiting=member.sink.backlog())
                 self._spawn(member.close(CLOSE_SLOW))
         # A quiet room has no other tick that could help a socket which fell behind.
         if room.tick.has_more or any(member.is_behind or member.stuck_since for member in room.everyone()):
@@ -200,6 +200,8 @@ class Hub:
                 message = {"t": "state", "now": server_ms(), "seq": seq, "since": previous or seq - 1, "kind": kind, "panels": drawn}
                 built = frame(message)
                 self._fall_behind(room, [member for member in list(members) if not member.offer(built, Lane.STATE)])
+            if any(member.is_lagging for member in room.everyone()):
+                self.note(room.room_id)
 
     def _fall_behind(self, room: LocalRoom, members: Iterable[Member]) -> None:
         """These sockets get one snapshot as soon as they can take it; the room's ticks look after that."""
@@ -222,33 +224,23 @@ class Hub:
         """The close code for a ticket that a ban or log-out has voided since it was issued; 0 for a good one."""
         return self._voided.code_for(ticket)
 
-    async def _recall(self) -> None:
-        """Bans and log-outs that this process did not hear void tickets all the same. Without a database nobody gets a ticket either."""
+    async def _recall(self) -> bool:
+        """Bans and log-outs that this process did not hear void tickets all the same; False when the database could not tell."""
         try:
             missed = await in_thread(_sent_away_lately)()
-        except DatabaseError:
-            log.exception("hub_recall_failed")
-            return
+        except DatabaseError as error:
+            log.warning("hub_recall_failed", error=str(error))
+            return False
         for notice in missed:
             self._on_kill(notice)
+        return True
 
     async def _refresh_all(self) -> None:
         """The bus was away: send away who was banned meanwhile, and draw every panel of every local room as it is now."""
-        await self._recall()
         for room in list(self.rooms.values()):
             self._fall_behind(room, room.everyone())
-
-    async def _receive(self) -> None:
-        """Talk and ambience from all processes, this one included, in the order of the layer."""
-        layer = get_channel_layer()
-        while True:
-            try:
-                message = await layer.receive(self._channel)
-            except Exception:
-                log.exception("hub_layer_lost")
-                await asyncio.sleep(1)
-                continue
-            self._on_news(message)
+        while not await self._recall():  # noqa: ASYNC110 - the pool's old connections may all be dead ones
+            await asyncio.sleep(RETRY_S)
 
     def _on_talk(self, notice: dict[str, Any]) -> None:
         """A moderator's decision: lines to take away, or to show after all."""
@@ -280,42 +272,32 @@ class Hub:
             log.error("hub_errand_failed", exc_info=task.exception())
 
 
-def group(room_id: int) -> str:
-    """The channel layer's group of a room: one member a process."""
-    return f"room.{room_id}"
-
-
 hub = Hub()
 
 
 def publish(room_id: int, **news: Any) -> None:
     """Talk or ambience for a room in every process, from any thread; the database has what must not be lost."""
-    _post(room_id, {"type": "hub.note", "room": room_id, "news": news})
+    _post({"type": "hub.note", "room": room_id, "news": news})
 
 
 def publish_staff(room_id: int, message: dict[str, Any]) -> None:
     """A frame for the operators of a room in every process, from any thread."""
-    _post(room_id, {"type": "hub.staff", "room": room_id, "message": message})
+    _post({"type": "hub.staff", "room": room_id, "message": message})
 
 
-def _post(room_id: int, message: dict[str, Any]) -> None:
-    errand = get_channel_layer().group_send(group(room_id), message)
-    if hub.loop is not None and hub.loop.is_running():
-        try:
-            here = asyncio.get_running_loop()
-        except RuntimeError:
-            here = None
-        if here is hub.loop:
-            hub._spawn(errand)
-        else:
-            asyncio.run_coroutine_threadsafe(errand, hub.loop)
-    elif settings.REDIS_URL:
-        asyncio.run(errand)
+def _post(message: dict[str, Any]) -> None:
+    if hub.loop is None or not hub.loop.is_running():
+        by_database(message)  # a worker or a command beside the server processes
+        return
+    errand = hub.layer.send(message)
+    try:
+        here = asyncio.get_running_loop()
+    except RuntimeError:
+        here = None
+    if here is hub.loop:
+        hub._spawn(errand)
     else:
-        # A worker or a command beside one server process: the database carries it.
-        errand.close()
-        with transaction.atomic():
-            bus.notify_in_tx("news", message)
+        asyncio.run_coroutine_threadsafe(errand, hub.loop)
 
 
 def _sent_away_lately() -> list[dict[str, Any]]:

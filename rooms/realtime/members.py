@@ -1,7 +1,9 @@
 """One socket in a room, and what it may still take: a slow reader loses ambience, then talk, then gets one snapshot, then is closed."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from enum import IntEnum
 
 from rooms.realtime.frames import Frame
@@ -12,6 +14,7 @@ AMBIENCE_BYTES = 32_768
 TALK_BYTES = 98_304
 STATE_BYTES = 262_144
 PATIENCE_S = 10.0
+CLOSING_S = 5.0  # for the close code to go out and be answered; then the line is cut
 
 
 class Lane(IntEnum):
@@ -25,17 +28,20 @@ class Lane(IntEnum):
 class Member:
     """A joined socket."""
 
-    __slots__ = ("close", "is_behind", "sink", "stuck_since", "ticket")
+    __slots__ = ("_close", "is_behind", "is_closing", "sink", "stuck_since", "ticket")
 
     def __init__(self, ticket: Ticket, sink: Sink, close: Callable[[int], Awaitable[None]]) -> None:
         self.ticket = ticket
         self.sink = sink
-        self.close = close
+        self._close = close
         self.is_behind = False
+        self.is_closing = False
         self.stuck_since = 0.0
 
     def offer(self, frame: Frame, lane: Lane) -> bool:
         """Write the frame unless the socket is too far behind for its lane; False when it went without."""
+        if self.is_closing:
+            return True  # nothing follows the close code
         if self.sink.backlog() > lane:
             if lane is not Lane.AMBIENCE:
                 self.is_behind = True
@@ -43,9 +49,24 @@ class Member:
         self.sink.write(frame)
         return True
 
+    async def close(self, code: int) -> None:
+        """Send the close code, once. A socket that takes it or answers it too late, or never, is cut off: some servers would wait for ever."""
+        if self.is_closing:
+            return
+        self.is_closing = True
+        asyncio.get_running_loop().call_later(CLOSING_S, self.sink.abort)
+        with suppress(OSError, RuntimeError, TimeoutError):  # it went first
+            async with asyncio.timeout(CLOSING_S):
+                await self._close(code)
+
+    @property
+    def is_lagging(self) -> bool:
+        """Goes without ambience; its room's ticks watch over it."""
+        return self.sink.backlog() > AMBIENCE_BYTES
+
     def is_stuck(self) -> bool:
         """Has the socket made no room for `PATIENCE_S`? Asked once a tick."""
-        if self.sink.backlog() <= AMBIENCE_BYTES:
+        if self.is_closing or not self.is_lagging:
             self.stuck_since = 0.0
             return False
         now = time.monotonic()
@@ -54,4 +75,4 @@ class Member:
 
     def can_recover(self) -> bool:
         """Behind, but with room again: time for one snapshot."""
-        return self.is_behind and self.sink.backlog() <= AMBIENCE_BYTES
+        return self.is_behind and not self.is_closing and not self.is_lagging

@@ -16,6 +16,7 @@ from django.conf import settings
 from rooms.realtime.frames import Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+CLOSE_HANDSHAKE_S = 5  # Daphne's own second is too short for a slow phone to hear why
 SEND_BUFFER_BYTES = 131_072  # else the kernel keeps up to 4 MB for each viewer who stopped reading
 
 
@@ -30,14 +31,18 @@ class Sink(Protocol):
     def backlog(self) -> int:
         """Bytes handed over and not yet taken by the kernel."""
 
+    def abort(self) -> None:
+        """Cut the line without waiting for what was handed over; harmless when it is cut already."""
+
 
 class PortableSink:
-    """The reference: ASGI's own `send`, drained by one task, in order."""
+    """The reference: ASGI's own `send`, drained by one task, in order. The transport, where the server shows it, only tells and cuts."""
 
     name = "portable"
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, transport: Any = None) -> None:
         self._send = send
+        self._transport = transport
         self._waiting: deque[Frame] = deque()
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
@@ -49,15 +54,21 @@ class PortableSink:
             self._task = asyncio.get_running_loop().create_task(self._drain())
 
     def backlog(self) -> int:
-        return self._bytes
+        return self._bytes + _buffered(self._transport)
+
+    def abort(self) -> None:
+        self._waiting.clear()
+        self._bytes = 0
+        _cut(self._transport)
 
     async def _drain(self) -> None:
         try:
             while self._waiting:
                 frame = self._waiting[0]
                 await self._send({"type": "websocket.send", "text": frame.text})
-                self._waiting.popleft()
-                self._bytes -= len(frame.wire)
+                if self._waiting:  # not aborted meanwhile
+                    self._waiting.popleft()
+                    self._bytes -= len(frame.wire)
         except Exception:
             self._waiting.clear()
             self._bytes = 0
@@ -74,6 +85,7 @@ class DaphneSink:
         self._protocol = protocol
         self._transport = protocol.transport
         self._socket: sockets.socket = protocol.transport.socket
+        protocol.closeHandshakeTimeout = CLOSE_HANDSHAKE_S
 
     def write(self, frame: Frame) -> None:
         if self._protocol.state != self._protocol.STATE_OPEN:
@@ -92,7 +104,10 @@ class DaphneSink:
             transport.write(wire[sent:])
 
     def backlog(self) -> int:
-        return int(self._transport._tempDataLen + len(self._transport.dataBuffer) - self._transport.offset)
+        return _buffered(self._transport)
+
+    def abort(self) -> None:
+        _cut(self._transport)
 
 
 class UvicornSink:
@@ -109,46 +124,67 @@ class UvicornSink:
             self._transport.write(frame.wire)
 
     def backlog(self) -> int:
-        return int(self._transport.get_write_buffer_size())
+        return _buffered(self._transport)
+
+    def abort(self) -> None:
+        _cut(self._transport)
 
 
 def sink_for(send: Send) -> Sink:
     """The fastest writer that this server's `send` allows; call it after the handshake was accepted."""
-    if settings.HUB_FAST_SINKS:
-        fast = _daphne(send) or _uvicorn(send)
-        if fast is not None:
-            return fast
-    return PortableSink(send)
+    protocol = _protocol(send)
+    transport = getattr(protocol, "transport", None)
+    _bound_kernel_buffer(transport)
+    if settings.HUB_FAST_SINKS and _is_daphne(protocol, transport):
+        return DaphneSink(protocol)
+    if settings.HUB_FAST_SINKS and _is_uvicorn(protocol, transport):
+        return UvicornSink(protocol)
+    return PortableSink(send, transport)
 
 
-def _daphne(send: Any) -> Sink | None:
-    inner, protocol = send, None
+def _protocol(send: Any) -> Any:
+    """The server's protocol object behind ASGI's `send`, or None."""
+    inner, protocol = send, getattr(send, "__self__", None)
     while hasattr(inner, "func") and getattr(inner, "args", None):  # partial(Server.handle_reply, protocol)
         protocol, inner = inner.args[0], inner.func
-    transport = getattr(protocol, "transport", None)
-    raw = getattr(transport, "socket", None)
+    return protocol
+
+
+def _is_daphne(protocol: Any, transport: Any) -> bool:
+    """A plain TCP connection of Daphne's, uncompressed."""
     needed = all(hasattr(transport, name) for name in ("dataBuffer", "_tempDataLen", "offset", "connected"))
-    if not needed or not hasattr(protocol, "STATE_OPEN") or not isinstance(raw, sockets.socket) or getattr(transport, "TLS", False):
-        return None
-    if getattr(protocol, "_perMessageCompress", None) is not None:
-        return None
-    _bound_kernel_buffer(raw)
-    return DaphneSink(protocol)
+    if not needed or not hasattr(protocol, "STATE_OPEN") or not isinstance(getattr(transport, "socket", None), sockets.socket):
+        return False
+    return not getattr(transport, "TLS", False) and getattr(protocol, "_perMessageCompress", None) is None
 
 
-def _uvicorn(send: Any) -> Sink | None:
-    protocol = getattr(send, "__self__", None)
-    transport = getattr(protocol, "transport", None)
+def _is_uvicorn(protocol: Any, transport: Any) -> bool:
+    """A plain TCP connection of uvicorn's websockets-sansio, uncompressed."""
     connection = getattr(protocol, "conn", None)
-    if transport is None or connection is None or not hasattr(protocol, "close_sent") or not hasattr(transport, "get_write_buffer_size"):
-        return None
-    if transport.get_extra_info("ssl_object") is not None or getattr(connection, "extensions", None):
-        return None
-    raw = transport.get_extra_info("socket")
-    if raw is not None:
-        _bound_kernel_buffer(raw)
-    return UvicornSink(protocol)
+    if connection is None or not hasattr(protocol, "close_sent") or not hasattr(transport, "get_write_buffer_size"):
+        return False
+    return transport.get_extra_info("ssl_object") is None and not getattr(connection, "extensions", None)
 
 
-def _bound_kernel_buffer(raw: Any) -> None:
-    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
+def _buffered(transport: Any) -> int:
+    """Bytes that wait in the transport; 0 where it does not tell."""
+    if hasattr(transport, "get_write_buffer_size"):
+        return int(transport.get_write_buffer_size())
+    if hasattr(transport, "_tempDataLen"):
+        return int(transport._tempDataLen + len(transport.dataBuffer) - transport.offset)
+    return 0
+
+
+def _cut(transport: Any) -> None:
+    for name in ("abortConnection", "abort"):  # Twisted's and asyncio's
+        if hasattr(transport, name):
+            getattr(transport, name)()
+            return
+
+
+def _bound_kernel_buffer(transport: Any) -> None:
+    raw = getattr(transport, "socket", None)
+    if raw is None and hasattr(transport, "get_extra_info"):
+        raw = transport.get_extra_info("socket")
+    if raw is not None and hasattr(raw, "setsockopt"):
+        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -16,20 +16,22 @@ class VoidedTickets:
     """Who was sent away, where, when and with which close code. One entry a person and place; old ones are dropped."""
 
     def __init__(self) -> None:
-        self._sent_away: dict[tuple[str, str], tuple[float, int]] = {}
+        self._sent_away: dict[tuple[str, str], tuple[float, int, float]] = {}
 
     def note(self, notice: dict[str, Any], code: int) -> None:
         """`notice` names a `user` (public id), a `device` or a `guest` (device digest), and a `scope`: "platform", "room:<id>" or "staff:<id>"; `at` (s) if it is not of now."""
-        now = time.time()
-        oldest = now - settings.JOIN_TICKET_TTL_S
-        self._sent_away = {key: entry for key, entry in self._sent_away.items() if entry[0] > oldest}
+        # By a clock that does not jump: after a step back in time nobody stays locked out.
+        oldest = self._oldest()
+        self._sent_away = {key: entry for key, entry in self._sent_away.items() if entry[2] > oldest}
         for kind in ("user", "device", "guest"):
             if notice.get(kind):
                 key = f"{kind}:{notice[kind]}", notice.get("scope") or PLATFORM
-                self._sent_away[key] = max(self._sent_away.get(key, (0.0, 0)), (notice.get("at", now), code))
+                heard = (notice.get("at", time.time()), code, time.monotonic())
+                self._sent_away[key] = max(self._sent_away.get(key, heard), heard)
 
     def code_for(self, ticket: Ticket) -> int:
         """The close code for a void ticket, 0 for a good one. A "staff:" scope ends the studio and leaves the viewer alone."""
+        oldest = self._oldest()
         scopes = [PLATFORM, f"room:{ticket.room_public_id}"]
         if ticket.is_staff:
             scopes.append(f"staff:{ticket.room_public_id}")
@@ -39,7 +41,12 @@ class VoidedTickets:
             names.append(f"guest:{identity.digest(IdentityKind.DEVICE, ticket.device).hex()}")
         for who in names:
             for scope in scopes:
-                sent_at, code = self._sent_away.get((who, scope), (0.0, 0))
-                if sent_at >= ticket.issued_at:
+                sent_at, code, heard_at = self._sent_away.get((who, scope), (0.0, 0, 0.0))
+                if sent_at >= ticket.issued_at and heard_at > oldest:
                     return code
         return 0
+
+    @staticmethod
+    def _oldest() -> float:
+        """When a ticket that has just run out was made."""
+        return time.monotonic() - settings.JOIN_TICKET_TTL_S
