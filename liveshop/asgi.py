@@ -1,4 +1,4 @@
-"""One ASGI application for Daphne and uvicorn: pages by Django, `/ws/` by the hub's consumer."""
+"""One ASGI application for Daphne and uvicorn: pages by Django, `/ws/` by the hub's consumer, `/media/live/` by the video relay."""
 
 import os
 
@@ -10,5 +10,6 @@ pages = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - apps must be loaded first
 
 from rooms.routing import websocket_urlpatterns  # noqa: E402
+from rooms.video.routing import with_video  # noqa: E402
 
-application = ProtocolTypeRouter({"http": pages, "websocket": URLRouter(websocket_urlpatterns)})
+application = ProtocolTypeRouter({"http": with_video(pages), "websocket": URLRouter(websocket_urlpatterns)})

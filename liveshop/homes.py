@@ -37,6 +37,14 @@ def embedded_database_url() -> str:
     return f"postgresql://postgres@{quote(str(socket_folder(data_home())), safe='')}/liveshop"
 
 
+def media_socket() -> Path:
+    """Where the media process answers the site's other processes; a long home gets a short place elsewhere, as the database's socket does."""
+    from liveshop.postgres import socket_folder
+
+    home, folder = data_home(), socket_folder(data_home())
+    return home / "m.sock" if folder.parent == home else folder.with_name(f"{folder.name}.sock")
+
+
 def version() -> str:
     """The newest version in CHANGELOG.md, the only place where it is written."""
     found = re.search(r"^## (\d+\.\d+\.\d+)", CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE) if CHANGELOG.exists() else None

@@ -109,7 +109,7 @@ def serve(settings: ModuleType, running: list[Child], with_uvicorn: bool) -> Non
     """Start the server, the worker and, on a demo site, the crowd; returns when pages are served."""
     command = servers.uvicorn if with_uvicorn else servers.daphne
     server = Child("server", command(host=settings.BIND, port=settings.PORT, behind_proxy=settings.BEHIND_TLS))
-    others = [Child("job worker", [*MANAGE, "procrastinate", "worker"])]
+    others = [Child("job worker", [*MANAGE, "procrastinate", "worker"]), Child("live video", [*MANAGE, "livemedia"])]
     if settings.DEMO and (DEMO_COMMANDS / "demo_crowd.py").exists():
         others.append(Child("demo crowd", [*MANAGE, "demo_crowd"], once=True))
     with step(f"server: {'uvicorn' if with_uvicorn else 'Daphne'} on port {settings.PORT}"):

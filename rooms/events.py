@@ -20,6 +20,7 @@ KINDS: dict[str, str] = {
     "show_ended": "The show is over",
     "room_banned": "An operator closed the room",
     "room_unbanned": "An operator opened the room again",
+    "video_started": "The room's stream is on air",
     "pinned": "A product is being shown",
     "unpinned": "No product is being shown",
     "shelf_changed": "A product was added, removed or moved",

@@ -243,3 +243,6 @@ class ShowReminder(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["show", "user"], name="rooms_reminder_once")]
+
+
+from rooms.video.models import MediaServer, Recording, StreamKey, StreamSession, StreamSource  # noqa: E402, F401 - tables of the same app

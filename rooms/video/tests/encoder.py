@@ -4,7 +4,8 @@ import array
 import io
 import math
 import struct
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -29,26 +30,34 @@ class Source:
 
 
 def write(target: Any, source: Source, format: str, **options: Any) -> None:
-    """Encode the source into a file object or address."""
+    """Encode the source into a file object."""
     with av.open(target, "w", format=format, **options) as out:
-        video = out.add_stream(source.video, rate=source.fps)
-        video.width, video.height, video.pix_fmt = source.width, source.height, "yuv420p"
-        video.gop_size = source.keyframes
-        video.codec_context.max_b_frames = source.bframes
-        video.codec_context.thread_count = 1
-        if source.video == "libx264":
-            video.options = {"preset": "ultrafast", "x264-params": f"keyint={source.keyframes}:scenecut=0"}
-        audio = out.add_stream(source.audio, rate=RATE if source.audio == "aac" else 48_000) if source.audio else None
-        if audio is not None:
-            audio.layout = "stereo"
-        for packet in packets(source, video, audio):
-            out.mux(packet)
+        push(out, source)
 
 
-def packets(source: Source, video: Any, audio: Any) -> Iterator[Any]:
+def push(out: Any, source: Source, pace: Callable[[float, float], None] | None = None) -> None:
+    """Encode into an open container; `pace(second, began)` may wait before each picture, and end it with StopIteration."""
+    video = out.add_stream(source.video, rate=source.fps)
+    video.width, video.height, video.pix_fmt = source.width, source.height, "yuv420p"
+    video.gop_size = source.keyframes
+    video.codec_context.max_b_frames = source.bframes
+    video.codec_context.thread_count = 1
+    if source.video == "libx264":
+        live = ":rc-lookahead=0:sync-lookahead=0" if pace else ""
+        video.options = {"preset": "ultrafast", "x264-params": f"keyint={source.keyframes}:scenecut=0{live}"}
+    audio = out.add_stream(source.audio, rate=RATE if source.audio == "aac" else 48_000) if source.audio else None
+    if audio is not None:
+        audio.layout = "stereo"
+    for packet in packets(source, video, audio, pace):
+        out.mux(packet)
+
+
+def packets(source: Source, video: Any, audio: Any, pace: Callable[[float, float], None] | None = None) -> Iterator[Any]:
     """Interleaved packets of the whole source."""
-    sounded = 0.0
+    sounded, began = 0.0, time.monotonic()
     for number in range(int(source.seconds * source.fps)):
+        if pace:
+            pace(number / source.fps, began)
         frame = picture(source, number)
         yield from video.encode(frame)
         while audio is not None and sounded < (number + 1) / source.fps:

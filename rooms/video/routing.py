@@ -1,0 +1,32 @@
+"""Addresses of live video, for the site's processes and for the media process itself."""
+
+from functools import partial
+from typing import Any
+
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from rooms.video import doors
+from rooms.video.doors import Source
+from rooms.video.relay import relay
+
+SOCKET = "media/live/<str:room>"
+HLS = "media/live/<str:room>/<str:token>/<str:name>"
+
+
+def sockets(source: Source) -> list[Any]:
+    """The viewers' websocket."""
+    return [path(SOCKET, partial(doors.watch, source=source))]  # type: ignore[arg-type] # an ASGI application is no view
+
+
+def requests(source: Source) -> list[Any]:
+    """HLS."""
+    return [path(HLS, partial(doors.playlist_or_segment, source=source))]  # type: ignore[arg-type]
+
+
+def with_video(pages: Any) -> Any:
+    """The site's HTTP application: HLS from the relay, all else from Django."""
+    return URLRouter([*requests(relay), re_path(r"", pages)])
+
+
+websocket_urlpatterns = sockets(relay)
