@@ -69,7 +69,7 @@ def plan(
             ends_at=at + timedelta(seconds=run_s) if at else None,
             created_by=by,
         )
-        Drop.objects.create(room=room, show=deal.show, deal=deal, by=by)
+        Drop.objects.create(room=room, show=deal.show, deal=deal, run_s=run_s, by=by)
         after = {"price_fen": price_fen, "total": total, "sku": sku.public_id, "kind": int(kind)}
         audit.record_in_tx(actor=by, action="deal.plan", subject=_subject(deal), after=after)
         stock.take_in_tx(sku_id=sku.pk, quantity=total)

@@ -31,16 +31,17 @@ def plan(*, room: Room, coupon: Coupon, by: User, at: datetime | None = None, ru
     with transaction.atomic(durable=True):
         if at is not None:
             Coupon.objects.filter(pk=coupon.pk).update(starts_at=at, ends_at=at + timedelta(seconds=run_s))
-        return Drop.objects.create(room=room, show=deals.live_show(room), coupon=coupon, by=by)
+        return Drop.objects.create(room=room, show=deals.live_show(room), coupon=coupon, run_s=run_s, by=by)
 
 
-def press(*, drop: Drop, by: User | None, opens_in_s: float = 0, run_s: int = RUN_S) -> Drop:
-    """Open it: viewers see it at once, and may tap when the undo is over. `by` None is the clock.
+def press(*, drop: Drop, by: User | None, opens_in_s: float = 0, run_s: int | None = None) -> Drop:
+    """Open it: viewers see it at once, and may tap when the undo is over. `by` None is the clock, `run_s` None as planned.
 
     Raises Refused: FORBIDDEN, INVALID for a run that makes no sense, VERSION_CONFLICT when it was pressed already.
     """
     if by is not None:
         access.require(by, Power.DROP, drop.room)
+    run_s = drop.run_s if run_s is None else run_s
     if not deals.RUN_S[0] <= run_s <= deals.RUN_S[1] or opens_in_s < 0:
         raise Refused(Code.INVALID, why=str(run_s))
     with transaction.atomic(durable=True):
@@ -74,17 +75,21 @@ def undo(*, drop: Drop, by: User) -> None:
 
 
 def press_due(limit: int = 50) -> int:
-    """Announce planned drops whose time is near; returns how many."""
-    soon = now() + timedelta(seconds=ANNOUNCE_S)
-    due = Drop.objects.filter(Q(deal__starts_at__lte=soon) | Q(coupon__starts_at__lte=soon), state=DropState.PLANNED)
+    """Announce planned drops whose time is near; returns how many.
+
+    One whose whole time went by while nobody was at work waits for its anchor: nobody is there to tap, days later.
+    """
+    moment = now()
+    soon = moment + timedelta(seconds=ANNOUNCE_S)
+    near = Q(deal__starts_at__lte=soon, deal__ends_at__gt=moment) | Q(coupon__starts_at__lte=soon, coupon__ends_at__gt=moment)
+    due = Drop.objects.filter(near, state=DropState.PLANNED)
     pressed = 0
     for drop in list(due.select_related("room", "deal", "coupon")[:limit]):
         thing = drop.deal or drop.coupon
         if thing is None or thing.starts_at is None:
             continue
-        run_s = int((thing.ends_at - thing.starts_at).total_seconds()) if thing.ends_at else RUN_S
         try:
-            press(drop=drop, by=None, opens_in_s=max(0.0, (thing.starts_at - now()).total_seconds()), run_s=run_s)
+            press(drop=drop, by=None, opens_in_s=max(0.0, (thing.starts_at - now()).total_seconds()))
             pressed += 1
         except Refused:
             continue  # pressed by hand or cancelled meanwhile

@@ -305,6 +305,7 @@ class Drop(models.Model):
     deal = models.OneToOneField(Deal, models.CASCADE, null=True, blank=True, related_name="drop")
     coupon = models.ForeignKey(Coupon, models.CASCADE, null=True, blank=True, related_name="drops")
     state = models.PositiveSmallIntegerField(choices=DropState.choices, default=DropState.PLANNED)
+    run_s = models.PositiveIntegerField(default=300, help_text="How long it stays open, as planned")
     pressed_at = models.DateTimeField(null=True, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
 

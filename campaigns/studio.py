@@ -114,7 +114,7 @@ def plan_deal(request: HttpRequest, slug: str) -> HttpResponse:
             per_day_limit=settings.DEALS_A_DAY,
         )
         if "press" in request.POST:
-            drops.press(drop=deal.drop, by=_user(request), run_s=asked["run_s"])
+            drops.press(drop=deal.drop, by=_user(request))
     except Refused as refused:
         return _panel(request, room, deal_form=form, refused=refused)
     return _panel(request, room)
@@ -147,7 +147,7 @@ def plan_coupon(request: HttpRequest, slug: str) -> HttpResponse:
         )
         drop = drops.plan(room=room, coupon=coupon, by=user, at=asked["at"], run_s=asked["run_s"])
         if "press" in request.POST:
-            drops.press(drop=drop, by=user, run_s=asked["run_s"])
+            drops.press(drop=drop, by=user)
     except Refused as refused:
         return _panel(request, room, coupon_form=form, refused=refused)
     return _panel(request, room)
@@ -162,43 +162,43 @@ def act(request: HttpRequest, slug: str, public_id: str, verb: str) -> HttpRespo
     if found is None or verb not in _VERBS:
         raise Refused(Code.NOT_FOUND)
     try:
-        _VERBS[verb](found, _user(request), request.POST.get("reason", ""), _run_s(request))
+        _VERBS[verb](found, _user(request), request.POST.get("reason", ""))
     except Refused as refused:
         return _panel(request, room, refused=refused)
     return _panel(request, room)
 
 
-def _press(drop: Drop, by: User, reason: str, run_s: int) -> None:
-    drops.press(drop=drop, by=by, run_s=run_s)
+def _press(drop: Drop, by: User, reason: str) -> None:
+    drops.press(drop=drop, by=by)
 
 
-def _undo(drop: Drop, by: User, reason: str, run_s: int) -> None:
+def _undo(drop: Drop, by: User, reason: str) -> None:
     drops.undo(drop=drop, by=by)
 
 
-def _freeze(drop: Drop, by: User, reason: str, run_s: int) -> None:
+def _freeze(drop: Drop, by: User, reason: str) -> None:
     deals.freeze(deal=_deal_of(drop), by=by, reason=reason)
 
 
-def _unfreeze(drop: Drop, by: User, reason: str, run_s: int) -> None:
+def _unfreeze(drop: Drop, by: User, reason: str) -> None:
     deals.unfreeze(deal=_deal_of(drop), by=by, reason=reason)
 
 
-def _end(drop: Drop, by: User, reason: str, run_s: int) -> None:
+def _end(drop: Drop, by: User, reason: str) -> None:
     if drop.coupon is not None:
         coupons.end(coupon=drop.coupon, by=by, reason=reason)
     else:
         deals.end(deal=_deal_of(drop), by=by, reason=reason)
 
 
-def _cancel(drop: Drop, by: User, reason: str, run_s: int) -> None:
+def _cancel(drop: Drop, by: User, reason: str) -> None:
     if drop.coupon is not None:
         coupons.end(coupon=drop.coupon, by=by, reason=reason)
     else:
         deals.cancel(deal=_deal_of(drop), by=by)
 
 
-_VERBS: dict[str, Callable[[Drop, User, str, int], None]] = {
+_VERBS: dict[str, Callable[[Drop, User, str], None]] = {
     "press": _press,
     "undo": _undo,
     "freeze": _freeze,
@@ -263,8 +263,3 @@ def _user(request: HttpRequest) -> User:
 
 def _fen(amount: Decimal) -> int:
     return int(amount * 100)
-
-
-def _run_s(request: HttpRequest) -> int:
-    text = request.POST.get("run_s", "")
-    return int(text) if text.isdecimal() and len(text) < 7 else drops.RUN_S

@@ -68,3 +68,25 @@ def test_one_stumbling_step_does_not_stop_the_others(room: Room, viewer: User, m
     tasks.tick.func(0)
     claim.refresh_from_db()
     assert claim.state == ClaimState.EXPIRED
+
+
+def test_a_plan_runs_as_long_as_its_anchor_chose(client: Client, room: Room) -> None:
+    product = cast.make_product(cast.make_shop(room.anchor), stock=50)
+    cast.make_shelf_item(room, product)
+    client.force_login(room.anchor)
+    form = {"sku": product.skus.get().public_id, "kind": 1, "price": "1", "total": 5, "run_s": 900}
+    client.post(reverse("studio_plan_deal", args=[room.slug]), form)
+    drop = Drop.objects.get()
+    assert client.post(reverse("studio_drop_act", args=[room.slug, drop.public_id, "press"])).status_code == 200
+    deal = Deal.objects.get()
+    assert deal.starts_at is not None
+    assert deal.ends_at == deal.starts_at + timedelta(seconds=900)
+
+
+@pytest.mark.parametrize(("late", "opens"), [(timedelta(seconds=30), 1), (timedelta(hours=9), 0)])
+def test_a_plan_whose_time_went_by_does_not_open_at_night(room: Room, late: timedelta, opens: int) -> None:
+    product = cast.make_product(cast.make_shop(room.anchor), stock=50)
+    cast.make_shelf_item(room, product)
+    deals.plan(room=room, sku=product.skus.get(), by=room.anchor, total=5, run_s=300, at=now() + timedelta(hours=1))
+    Deal.objects.update(starts_at=now() - late, ends_at=now() - late + timedelta(seconds=300))
+    assert drops.press_due() == opens
