@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from liveshop.refusals import Refused, as_json, explain
+from liveshop.refusals import Code, Refused, as_json, explain
 
 
 class RefusalMiddleware:
@@ -17,9 +18,9 @@ class RefusalMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A refusal is an answer, not an error; anything else goes on to Django."""
-        if not isinstance(exception, Refused):
-            return None
-        return answer(request, exception)
+        if isinstance(exception, DataError) and "NUL" in str(exception):
+            exception = Refused(Code.INVALID)  # no text has such a byte: somebody tries what breaks
+        return answer(request, exception) if isinstance(exception, Refused) else None
 
 
 def answer(request: HttpRequest, refused: Refused) -> HttpResponse:

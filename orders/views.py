@@ -22,6 +22,7 @@ from orders.models import Order
 from orders.payments.base import Untrusted, provider_named, providers
 
 PAGE_SIZE = 20
+LONGEST_AMOUNT = 12
 
 
 @never_cache
@@ -84,7 +85,7 @@ def _placed(request: HttpRequest, order: Order) -> HttpResponse:
 def _place_wish(request: HttpRequest, buyer: User, wish: wishes.Wish, accepted: str) -> Order:
     if wish.address is None:
         raise Refused(Code.INVALID, why=_("Tell us where to send it"))
-    if not accepted.isdecimal():
+    if not accepted.isdecimal() or len(accepted) > LONGEST_AMOUNT:
         raise Refused(Code.INVALID)
     if not wish.product.category.no_reason_return and request.POST.get("exception") != "1":
         raise Refused(Code.INVALID, why=_("Please tick that you know these goods cannot be sent back without a reason"))

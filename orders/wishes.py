@@ -96,7 +96,7 @@ def _sku(public_id: str, shelf_item: ShelfItem | None) -> Sku:
 
 
 def _quantity(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_QUANTITY:
+    if not text.isdecimal() or len(text) > 3 or not 1 <= int(text) <= MAX_QUANTITY:
         raise Refused(Code.INVALID, why=_("Choose between 1 and %(most)s pieces") % {"most": MAX_QUANTITY})
     return int(text)
 

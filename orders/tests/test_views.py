@@ -238,6 +238,20 @@ def test_the_shop_sees_its_orders_with_masked_receivers(viewer: User, other_anch
     assert order.public_id not in other.get("/shop/orders").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [("/checkout?sku=%00", 422), ("/o/%00", 422), ("/a/%00", 422), ("/pay/sim/%00", 422), (f"/checkout?sku=x&qty={'9' * 5000}", 404)],
+)
+def test_bytes_and_numbers_that_break_are_refused(browser: Client, address: str, code: int) -> None:
+    assert browser.get(address).status_code == code
+
+
+@pytest.mark.parametrize("more", [{"qty": "9" * 5000}, {"accepted": "9" * 5000}, {"note": "a\0b"}])
+def test_an_order_with_them_is_not_placed(browser: Client, viewer: User, more: dict[str, str]) -> None:
+    assert browser.post("/checkout", asked(viewer, cast.make_product(), **more)).status_code < 500
+    assert not Order.objects.exists()
+
+
 def test_a_longer_list_takes_no_more_queries(viewer: User) -> None:
     product = cast.make_product()
     client, desk = as_user(viewer), as_user(product.shop.owner)
