@@ -52,7 +52,7 @@ def main() -> int:
         tee = Tee(sys.stdout)
         with contextlib.redirect_stdout(tee):
             code = int(importlib.import_module(f"bench.{name}").main(arguments))
-        if "--record" in sys.argv and code == 0:
+        if "--record" in sys.argv:
             record(" ".join([name, *arguments]), "".join(tee.kept))
         return code
     except DatabaseUnavailable as problem:

@@ -6,7 +6,7 @@ the gap between looking and noting: what was looked up before a change is not no
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from campaigns.outcomes import WON, ClaimOutcome, Tap
 from liveshop.refusals import Code
 
 TTL_S = 1.0
+_SOLD_OUT = Code.SOLD_OUT.value
 
 
 class Kind(StrEnum):
@@ -48,7 +49,7 @@ class Note:
     total: int = 0
     sold_out_at: float = 0.0
     starts_at: float = 0.0
-    facts: dict[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 class Memory:
@@ -116,8 +117,7 @@ class Memory:
             return ClaimOutcome(note.code.value, facts=dict(note.facts))
         self.unseen[target] += 1
         note.place += 1
-        late = max(self._wall() - note.sold_out_at, 0.01)
-        return ClaimOutcome(note.code.value, place=note.place, facts={"total": note.total, "late_s": round(late, 2)})
+        return ClaimOutcome(_SOLD_OUT, "", note.place, None, {"total": note.total, "late_s": self._wall() - note.sold_out_at})
 
 
 def _own(owner: Owner, tap: Tap) -> ClaimOutcome:

@@ -1,9 +1,10 @@
 """What somebody hears after a tap: won, or a coded refusal with its facts."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.utils import timezone
@@ -17,8 +18,7 @@ WON = "WON"
 SAME_PERSON = "SAME_PERSON"  # another account of the same person has one: told as ALREADY_CLAIMED, without naming it
 
 
-@dataclass(frozen=True, slots=True)
-class Tap:
+class Tap(NamedTuple):
     """One person's wish for one unit. A retry carries the same key."""
 
     user_id: int
@@ -27,15 +27,14 @@ class Tap:
     device: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimOutcome:
+class ClaimOutcome(NamedTuple):
     """`code` is "WON" or a refusal's; `claim` the public id of the claim or coupon grant that it is about."""
 
     code: str
     claim: str = ""
     place: int = 0
     expires_at: datetime | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def is_won(self) -> bool:
