@@ -9,6 +9,7 @@ from django.utils import translation
 from liveshop import wiring
 from liveshop.wiring import ROOM_PANELS
 from rooms.models import Room, Show, ShowState
+from rooms.video import addresses, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ def render(room: Room, name: str, language: str) -> str:
 def stage(room: Room) -> Panel:
     """State, picture and countdown of the stage."""
     show = shown_show(room)
-    return Panel("rooms/_stage.html", {"show": show, "state": ShowState(show.state) if show else None, "states": ShowState})
+    stream = sessions.on_air(show) if show and show.state == ShowState.LIVE else None
+    context = {"show": show, "state": ShowState(show.state) if show else None, "states": ShowState, "stream": stream}
+    return Panel("rooms/_stage.html", context | ({"hls": addresses.hls_path(room.public_id)} if stream else {}))
 
 
 def notice(room: Room) -> Panel:

@@ -9,7 +9,8 @@ from django.utils.translation import get_language
 from accounts.models import User
 from liveshop import wiring
 from rooms import chat, follows, panels, presence, reminders
-from rooms.models import ChatLine, Pin, Room, Show
+from rooms.models import ChatLine, Pin, Room, Show, ShowState
+from rooms.video import addresses, sessions
 
 CHAT_LINES = 50
 
@@ -29,6 +30,8 @@ class RoomView:
     is_following: bool
     is_reserved: bool
     mine: str
+    live_path: str
+    has_video: bool
 
 
 def view(room: Room, viewer: User | AnonymousUser) -> RoomView:
@@ -49,6 +52,8 @@ def view(room: Room, viewer: User | AnonymousUser) -> RoomView:
         is_following=bool(user and follows.is_following(room.pk, user.pk)),
         is_reserved=bool(user and show and reminders.is_reserved(show, user)),
         mine=_mine(room, user),
+        live_path=addresses.live_path(room.public_id),
+        has_video=bool(show and show.state == ShowState.LIVE and sessions.on_air(show)),
     )
 
 

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.urls import path
 from django.utils import timezone
 
+from liveshop import homes
 from liveshop.threads import in_thread
 from rooms.realtime.hub import hub
 from rooms.realtime.tickets import Ticket
@@ -69,6 +70,9 @@ async def run() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    homes.make(Path(settings.HOME))
+    if settings.MEDIA_SERVER.startswith("unix:"):
+        homes.make(Path(settings.MEDIA_SERVER.removeprefix("unix:")).parent)
     with await _only_one(stop):
         if stop.is_set():
             return

@@ -18,6 +18,7 @@ from orders import announcing
 from rooms import events, moderation, opening, shelf, stage
 from rooms.models import Room, RoomEvent
 from rooms.realtime import recovery
+from rooms.video import sessions
 from tests import cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,6 +61,11 @@ def nothing(evening: Evening) -> None:
     """The evening as it is."""
 
 
+def stream(evening: Evening) -> None:
+    """An encoder's pictures arrive."""
+    sessions.put_on_air(session=sessions.open_session(room=evening.room, source="encoder"))
+
+
 # kind → (what happened before the page was drawn, what makes the event)
 CASES: dict[str, tuple[Act, Act]] = {
     "show_planned": (
@@ -75,6 +81,7 @@ CASES: dict[str, tuple[Act, Act]] = {
         lambda e: stage.ban_room(room=e.room, by=e.operator, reason="虚假宣传"),
         lambda e: stage.unban_room(room=e.room, by=e.operator, reason="申诉成立"),
     ),
+    "video_started": (nothing, stream),
     "pinned": (nothing, lambda e: stage.pin(room=e.room, item=e.items[1], by=e.anchor)),
     "unpinned": (nothing, lambda e: stage.unpin(room=e.room, by=e.anchor)),
     "shelf_changed": (nothing, lambda e: shelf.remove_item(room=e.room, item=e.items[0], by=e.anchor)),

@@ -4,6 +4,7 @@ import array
 import io
 import math
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import av
 
 RATE = 44_100
 FRAME = 1024
+CLOCK_LINES = 32
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Source:
     bframes: int = 0
     video: str = "libx264"
     audio: str = "aac"
+    clock: bool = False  # the time of day as 32 blocks of black and white along the upper edge
+    kbps: int = 0
 
 
 def write(target: Any, source: Source, format: str, **options: Any) -> None:
@@ -42,9 +46,15 @@ def push(out: Any, source: Source, pace: Callable[[float, float], None] | None =
     video.gop_size = source.keyframes
     video.codec_context.max_b_frames = source.bframes
     video.codec_context.thread_count = 1
+    if source.kbps:
+        video.bit_rate = source.kbps * 1000
     if source.video == "libx264":
         live = ":rc-lookahead=0:sync-lookahead=0" if pace else ""
-        video.options = {"preset": "ultrafast", "x264-params": f"keyint={source.keyframes}:scenecut=0{live}"}
+        video.options = {
+            "preset": "ultrafast",
+            **({"tune": "zerolatency"} if source.clock else {}),
+            "x264-params": f"keyint={source.keyframes}:scenecut=0{live}",
+        }
     audio = out.add_stream(source.audio, rate=RATE if source.audio == "aac" else 48_000) if source.audio else None
     if audio is not None:
         audio.layout = "stereo"
@@ -74,10 +84,19 @@ def picture(source: Source, number: int) -> Any:
     slope = bytes((x + number * 4) % 200 for x in range(source.width))
     left = number * 8 % (source.width - 24)
     row = slope[:left] + bytes([250]) * 24 + slope[left + 24 :]
+    upper = _clock(source) if source.clock else b""
     for plane, content in zip(frame.planes, (row, bytes([90]) * (source.width // 2), bytes([160]) * (source.width // 2)), strict=True):
-        plane.update(content.ljust(plane.line_size, b"\0") * plane.height)
+        lines = content.ljust(plane.line_size, b"\0")
+        head = CLOCK_LINES if upper and plane.width == source.width else 0
+        plane.update(upper.ljust(plane.line_size, b"\0") * head + lines * (plane.height - head))
     frame.pts, frame.time_base = number, Fraction(1, source.fps)
     return frame
+
+
+def _clock(source: Source) -> bytes:
+    now = int(time.time() * 1000) & 0xFFFFFFFF
+    block = source.width // 32
+    return b"".join(bytes([235 if now >> bit & 1 else 16]) * block for bit in range(31, -1, -1))
 
 
 def _tone(audio: Any, at: float) -> Any:
@@ -134,3 +153,16 @@ def boxes(data: bytes) -> list[str]:
         found.append(data[at + 4 : at + 8].decode())
         at += size
     return found
+
+
+def main() -> None:
+    """`python -m rooms.video.tests.encoder rtmp://… width height fps keyframes seconds kbps`: pushes the clock in real time."""
+    url, *numbers = sys.argv[1:]
+    width, height, fps, keyframes, seconds, kbps = map(int, numbers)
+    source = Source(seconds=seconds, width=width, height=height, fps=fps, keyframes=keyframes, clock=True, kbps=kbps)
+    with av.open(url, "w", format="flv", options={"rtmp_live": "live"}) as out:
+        push(out, source, lambda at, began: time.sleep(max(0.0, began + at - time.monotonic())))
+
+
+if __name__ == "__main__":
+    main()

@@ -29,3 +29,11 @@ stage.start(root);
 swipe.start(root);
 connection.start(socket);
 socket.start();
+
+/* The player is fetched by those rooms alone that have a stream. */
+let video;
+function watch() {
+  if (video || document.querySelector("#panel-stage [data-video]")) (video ??= import("./video.js")).then((loaded) => loaded.start(root, socket));
+}
+document.addEventListener("panel", ({ detail }) => detail === "stage" && watch());
+watch();

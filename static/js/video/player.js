@@ -1,0 +1,152 @@
+/* Plays a live stream into a <video>: websocket, else plain requests, else the browser's own HLS, else nothing but the picture below.
+
+It keeps close to the present: a little faster when behind, a jump when far behind, a little further back after each stall.
+Events on the element: "player" with detail "playing", "waiting", "off", "blocked" (a tap is needed) or "failed".
+*/
+import { Buffer, Source } from "./buffer.js";
+import { Segments } from "./segments.js";
+import { Wire } from "./wire.js";
+
+const FIRST_PART_MS = 5000;
+const LOOK_MS = 250;
+const FAR_S = 2.5;
+const LAG = { wire: [0.35, 1.5], segments: [1.6, 4] };
+
+export class Player {
+  /* `at` has live (websocket path), hls, and ticket(isStale). */
+  constructor(video, at) {
+    Object.assign(this, { video, at, feed: null, kind: "", isOver: false });
+    this.listen();
+    this.begin(Source ? "wire" : "own");
+    this.timer = setInterval(() => this.look(), LOOK_MS);
+  }
+
+  listen() {
+    this.off = new AbortController();
+    const on = (name, act, target = this.video) => target.addEventListener(name, act, { signal: this.off.signal });
+    on("playing", () => this.tell("playing"));
+    on("waiting", () => this.stalled());
+    on("error", () => this.video.error && this.kind && this.next());
+    on("visibilitychange", () => document.visibilityState === "visible" && this.jump(), document);
+  }
+
+  tell(detail) {
+    this.state = detail;
+    this.video.dispatchEvent(new CustomEvent("player", { bubbles: true, detail }));
+  }
+
+  begin(kind) {
+    this.drop();
+    this.kind = kind;
+    [this.lag] = LAG[kind] || [0];
+    if (kind === "own") return this.own();
+    this.buffer = new Buffer(this.video, () => this.next());
+    const told = {
+      init: (mime, bytes) => this.buffer.init(mime, bytes),
+      part: (bytes, facts) => this.part(bytes, facts),
+      state: (message) => this.changed(message),
+      failed: () => this.next(),
+    };
+    this.feed = kind === "wire" ? new Wire(this.at.live, this.at.ticket, told) : new Segments(this.at.hls, told);
+    this.deadline = setTimeout(() => !this.hasParts && this.next(), kind === "wire" ? FIRST_PART_MS : FIRST_PART_MS * 3);
+  }
+
+  /* The browser's own HLS: iPhones without ManagedMediaSource. */
+  own() {
+    if (!this.at.hls || !this.video.canPlayType("application/vnd.apple.mpegurl")) return this.fail();
+    this.video.src = this.at.hls;
+    this.play();
+  }
+
+  next() {
+    if (this.isOver) return;
+    const order = ["wire", "segments", "own"];
+    const following = order[order.indexOf(this.kind) + 1];
+    if (!following || (following === "segments" && !this.at.hls)) return this.fail();
+    this.begin(following);
+  }
+
+  fail() {
+    this.drop();
+    this.kind = "";
+    this.tell("failed");
+  }
+
+  part(bytes, facts) {
+    if (!this.hasParts && !facts.isKey) return;
+    this.hasParts = true;
+    this.wall = facts.wall;
+    this.buffer.part(bytes);
+  }
+
+  changed({ state }) {
+    if (state === "off") {
+      clearTimeout(this.deadline);
+      if (this.hasParts || this.state !== "off") this.tell("off");
+    }
+  }
+
+  async play() {
+    if (!this.video.paused) return;
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (error.name !== "NotAllowedError") return;
+      if (!this.video.muted) {
+        this.video.muted = true;
+        this.tell("muted");
+        return this.play();
+      }
+      this.tell("blocked");
+    }
+  }
+
+  get edge() {
+    const ranges = this.video.buffered;
+    return ranges.length ? ranges.end(ranges.length - 1) : 0;
+  }
+
+  look() {
+    const { video } = this;
+    if (!this.buffer?.buffer || !video.buffered.length) return;
+    const ranges = video.buffered;
+    const start = ranges.start(ranges.length - 1);
+    if (video.currentTime < start && (video.currentTime < ranges.start(0) || video.readyState < 3)) {
+      // Before what there is, or in front of a hole: go to where it goes on.
+      video.currentTime = Math.max(start, this.edge - Math.max(this.lag, 0.3));
+    }
+    if (video.paused && this.state !== "blocked") this.play();
+    const behind = this.edge - video.currentTime;
+    if (behind > FAR_S + this.lag) this.jump();
+    else video.playbackRate = behind > this.lag + 0.25 ? 1.1 : behind > this.lag + 0.12 ? 1.04 : 1;
+    video.dataset.behind = behind.toFixed(2);
+  }
+
+  jump() {
+    if (this.buffer && this.edge > this.video.currentTime + this.lag) this.video.currentTime = this.edge - this.lag;
+  }
+
+  stalled() {
+    const [, most] = LAG[this.kind] || [0, 0];
+    if (this.state === "playing") this.lag = Math.min(this.lag + 0.15, most);
+    this.tell("waiting");
+  }
+
+  drop() {
+    clearTimeout(this.deadline);
+    this.feed?.stop();
+    this.buffer?.close();
+    this.feed = this.buffer = null;
+    this.hasParts = false;
+  }
+
+  stop() {
+    this.isOver = true;
+    this.off.abort();
+    clearInterval(this.timer);
+    this.drop();
+    this.kind = "";
+    this.video.removeAttribute("src");
+    this.video.load();
+  }
+}
