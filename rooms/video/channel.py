@@ -3,9 +3,11 @@
 In the media process a publisher feeds it; in a process that serves pages, the media process does. Nothing here waits.
 """
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rooms.realtime.frames import Frame, frame
@@ -18,6 +20,7 @@ KEEP_SEGMENTS = 10
 BACKLOG_BYTES = 3_000_000  # some seconds of a rich stream; beyond it a viewer skips to the next keyframe
 BACKLOG_PARTS_MS = 4000
 PATIENCE_S = 10.0
+CLOSING_S = 5.0  # for the close code to go out and be answered
 CLOSE_SLOW = 4008
 
 
@@ -42,12 +45,13 @@ class LiveSegment:
 class Viewer:
     """A socket. `sink` writes without waiting; a viewer who cannot follow loses pictures up to the next keyframe."""
 
-    __slots__ = ("close", "dropped", "is_skipping", "sink", "stuck_since", "ticket")
+    __slots__ = ("_close", "dropped", "is_closing", "is_skipping", "sink", "stuck_since", "ticket")
 
     def __init__(self, ticket: Ticket | None, sink: Sink, close: Callable[[int], Awaitable[None]]) -> None:
         self.ticket = ticket
         self.sink = sink
-        self.close = close
+        self._close = close
+        self.is_closing = False
         self.is_skipping = False
         self.dropped = 0
         self.stuck_since = 0.0
@@ -59,6 +63,8 @@ class Viewer:
 
     def offer(self, packet: Packet, bound: int) -> None:
         """Write the packet unless the socket is too far behind."""
+        if self.is_closing:
+            return
         backlog = self.sink.backlog()
         is_over = backlog > bound
         self.stuck_since = (self.stuck_since or time.monotonic()) if is_over else 0.0
@@ -72,6 +78,16 @@ class Viewer:
 
     def tell(self, message: Frame) -> None:
         self.sink.write(message)
+
+    async def close(self, code: int) -> None:
+        """Send the close code, once; a socket that does not take it is cut off."""
+        if self.is_closing:
+            return
+        self.is_closing = True
+        asyncio.get_running_loop().call_later(CLOSING_S, self.sink.abort)
+        with suppress(OSError, RuntimeError, TimeoutError):  # it went first
+            async with asyncio.timeout(CLOSING_S):
+                await self._close(code)
 
     def is_stuck(self) -> bool:
         return bool(self.stuck_since) and time.monotonic() - self.stuck_since > PATIENCE_S

@@ -3,16 +3,14 @@
 They differ in where a room's channel comes from: `Source`.
 """
 
-import asyncio
-from collections import deque
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 import structlog
 from django.conf import settings
 
-from rooms.realtime.frames import Frame, frame
-from rooms.realtime.sinks import Send, Sink, sink_for
+from rooms.realtime.frames import frame
+from rooms.realtime.sinks import PortableSink, Send, Sink, sink_for
 from rooms.realtime.tickets import BadTicket, Ticket, read
 from rooms.video import addresses, packets
 from rooms.video.channel import Channel, Viewer
@@ -45,34 +43,18 @@ class Source(Protocol):
         ...
 
 
-class BinarySink:
-    """ASGI's own `send`, drained by one task in order, where the server offers nothing quicker."""
-
-    name = "portable"
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._waiting: deque[Frame] = deque()
-        self._bytes = 0
-        self._task: asyncio.Task[None] | None = None
-
-    def write(self, frame: Frame) -> None:
-        self._waiting.append(frame)
-        self._bytes += len(frame.wire)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._drain())
-
-    def backlog(self) -> int:
-        return self._bytes
+class BinarySink(PortableSink):
+    """ASGI's own `send` for binary messages, where the server offers nothing quicker."""
 
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                frame = self._waiting[0]
-                content: dict[str, Any] = {"text": frame.text} if frame.text else {"bytes": packets.message_of(frame.wire)}
+                first = self._waiting[0]
+                content: dict[str, Any] = {"text": first.text} if first.text else {"bytes": packets.message_of(first.wire)}
                 await self._send({"type": "websocket.send", **content})
-                self._waiting.popleft()
-                self._bytes -= len(frame.wire)
+                if self._waiting:  # not aborted meanwhile
+                    self._waiting.popleft()
+                    self._bytes -= len(first.wire)
         except Exception:
             self._waiting.clear()
             self._bytes = 0
@@ -104,12 +86,12 @@ async def watch(scope: dict[str, Any], receive: Any, send: Send, source: Source)
     viewer = Viewer(ticket, media_sink(send), close)
     try:
         if ticket and _is_full(channel, ticket):
-            await close(CLOSE_FULL)
+            await viewer.close(CLOSE_FULL)
             return
         channel.join(viewer, whole=is_relay)
         if is_relay:
             viewer.tell(frame({"t": "caught_up"}))
-        await _listen(receive, close)
+        await _listen(receive, viewer)
     finally:
         channel.leave(viewer)
         source.detach(channel)
@@ -145,16 +127,16 @@ async def playlist_or_segment(scope: dict[str, Any], receive: Any, send: Send, s
 def media_sink(send: Send) -> Sink:
     """The fastest writer this server allows."""
     sink = sink_for(send)
-    return BinarySink(send) if sink.name == "portable" else sink
+    return BinarySink(send, sink._transport) if isinstance(sink, PortableSink) else sink
 
 
-async def _listen(receive: Any, close: Any) -> None:
+async def _listen(receive: Any, viewer: Viewer) -> None:
     """Until the socket closes; a viewer who talks too much is let go."""
     said = 0
     while (await receive())["type"] != "websocket.disconnect":
         said += 1
         if said > MAX_SAID:
-            await close(CLOSE_ABUSE)
+            await viewer.close(CLOSE_ABUSE)
             return
 
 
