@@ -16,6 +16,8 @@ def daphne(*, host: str, port: int, behind_proxy: bool = False, application: str
         *("-e", f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"),
         *("--websocket-max-message-size", str(MESSAGE_CAP_BYTES), "--websocket-max-frame-size", str(MESSAGE_CAP_BYTES)),
         *("--http-timeout", str(HTTP_TIMEOUT_S), "--ping-interval", "20", "--ping-timeout", "30"),
+        # A room may be watched for days, and no jump of the clock is to look like that; joiners in a storm get more than 5 s.
+        *("--websocket_timeout", "-1", "--websocket_connect_timeout", "20"),
         *("--application-close-timeout", "5", "--no-server-name", "-v", "0"),
         *(["--proxy-headers"] if behind_proxy else []),
         application,
@@ -27,6 +29,18 @@ def uvicorn(*, host: str, port: int, behind_proxy: bool = False, application: st
     return [
         *(sys.executable, "-m", "uvicorn", application, "--host", host, "--port", str(port), "--backlog", str(BACKLOG)),
         *("--loop", "uvloop", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false"),
-        *("--ws-max-size", str(MESSAGE_CAP_BYTES), "--lifespan", "off", "--log-level", "warning", "--no-server-header"),
+        *(
+            "--ws-max-size",
+            str(MESSAGE_CAP_BYTES),
+            "--ws-ping-interval",
+            "20",
+            "--ws-ping-timeout",
+            "30",
+            "--lifespan",
+            "off",
+            "--log-level",
+            "warning",
+            "--no-server-header",
+        ),
         "--proxy-headers" if behind_proxy else "--no-proxy-headers",
     ]

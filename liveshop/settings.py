@@ -113,6 +113,7 @@ def _database() -> dict[str, Any]:
     parsed.setdefault("OPTIONS", {})
     if DB_POOL_MAX:
         parsed["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 5}
+        parsed["CONN_HEALTH_CHECKS"] = True  # else each pooled connection costs one person an error page after the database restarted
     parsed["TEST"] = {"NAME": env.str("TEST_DATABASE", "test_liveshop")}
     return parsed
 
@@ -128,11 +129,15 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 10_000}}
     )
 }
-CACHES = (
-    {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
-    if REDIS_URL
-    else {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-)
+CACHES: dict[str, dict[str, Any]] = {
+    "default": (
+        {"BACKEND": "liveshop.caches.ForgivingRedisCache", "LOCATION": REDIS_URL, "OPTIONS": {"socket_timeout": 1}}
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    ),
+    # What a process may know for itself, such as a drawn panel: no shared server is asked for it.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
+}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend"]

@@ -1,4 +1,8 @@
-"""The channel layer between processes, watched: while Redis is away or silent, talk and ambience go through the database instead."""
+"""Talk and ambience between processes: by Redis and the channel layer, watched; while it is away or silent, by the database.
+
+Without Redis there is one process, and what is said goes straight to its sockets: the layer in memory would do it as well, but
+forgets its groups after a day.
+"""
 
 import asyncio
 import time
@@ -28,30 +32,35 @@ class Layer:
         self._came_back = came_back
         self._rooms: set[int] = set()
         self._channel = ""
+        self._pulse, self._heard = 0, 0
         self._heard_at = time.monotonic()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Take a channel and listen. A layer that is away is tried again for ever, without holding up those who join."""
+        if not settings.REDIS_URL:
+            return
         if not await self._try(self._take_channel):
             self._lose()
-        self._tasks = [asyncio.create_task(self._receive())]
-        if settings.REDIS_URL:
-            self._tasks.append(asyncio.create_task(self._watch()))
+        self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._watch())]
 
     async def enter(self, room_id: int) -> None:
         """Hear what is said in this room."""
         self._rooms.add(room_id)
-        if not self.is_away and not await self._try(self._enter, room_id):
+        if settings.REDIS_URL and not self.is_away and not await self._try(self._enter, room_id):
             self._lose()
 
     async def leave(self, room_id: int) -> None:
         """Hear it no more."""
         self._rooms.discard(room_id)
-        await self._try(get_channel_layer().group_discard, group(room_id), self._channel)
+        if settings.REDIS_URL:
+            await self._try(get_channel_layer().group_discard, group(room_id), self._channel)
 
     async def send(self, message: dict[str, Any]) -> None:
         """To every process that has a socket in `message["room"]`."""
+        if not settings.REDIS_URL:
+            self._deliver(message)
+            return
         if not self.is_away:
             if await self._try(get_channel_layer().group_send, group(message["room"]), message):
                 return
@@ -86,16 +95,24 @@ class Layer:
                 await asyncio.sleep(PULSE_S)
                 continue
             if message["type"] == "hub.pulse":
-                self._heard_at = time.monotonic()
+                self._hear(message["n"])
             else:
                 self._deliver(message)
+
+    def _hear(self, pulse: int) -> None:
+        """A pulse that never came means that others' messages may not have come either."""
+        has_hole, self._heard = pulse != self._heard + 1, pulse
+        self._heard_at = time.monotonic()
+        if has_hole and not self.is_away:
+            self._came_back()
 
     async def _watch(self) -> None:
         """A message to ourselves each second shows whether the layer carries anything: sending alone would not show a deaf ear."""
         while True:
             await asyncio.sleep(PULSE_S)
             if self._channel:
-                await self._try(get_channel_layer().send, self._channel, {"type": "hub.pulse"})
+                self._pulse += 1
+                await self._try(get_channel_layer().send, self._channel, {"type": "hub.pulse", "n": self._pulse})
             if time.monotonic() - self._heard_at > SILENT_S:
                 self._lose()
             elif self.is_away and all([await self._try(self._enter, room_id) for room_id in list(self._rooms)]):
@@ -106,7 +123,7 @@ class Layer:
     def _lose(self) -> None:
         if not self.is_away:
             log.warning("layer_away")
-        self.is_away = True
+        self.is_away, self._heard_at = True, 0.0
 
 
 def group(room_id: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from django.core.cache import cache
+from django.core.cache import caches
 
 from liveshop import wiring
 from rooms import chat, panels
@@ -23,14 +23,14 @@ def draw(room_id: int, names: Iterable[str], language: str) -> dict[str, str]:
         if name not in panels.names():
             continue
         key = f"panel:{room_id}:{name}:{language}:{room.seq}"
-        html = cache.get(key)
+        html = caches["process"].get(key)
         if html is None:
             try:
                 html = panels.render(room, name, language)
             except Exception:
                 log.exception("panel_failed", panel=name, room=room.slug)
                 continue  # one broken panel must not silence the others
-            cache.set(key, html, CACHE_S)
+            caches["process"].set(key, html, CACHE_S)
         drawn[name] = html
     return drawn
 

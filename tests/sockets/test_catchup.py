@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
 
@@ -128,7 +128,7 @@ def sell_out(evening: Evening) -> None:
 def page(room: Room) -> dict[str, str]:
     """All panels as a page opened now would have them; the clock's own texts are left out."""
     connection.close()
-    cache.clear()
+    caches["process"].clear()
     return {name: without_clock(html) for name, html in recovery.snapshot(room.pk, "zh-hans")["panels"].items()}
 
 

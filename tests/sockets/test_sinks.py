@@ -1,69 +1,18 @@
 """The three writers put the same bytes on the wire, read by a plain socket from real Daphne and uvicorn processes."""
 
-import base64
-import os
 import re
-import socket
 from pathlib import Path
 
 import pytest
 from django.db import transaction
 
-from liveshop import servers
 from rooms import events
 from rooms.models import Room
 from tests import cast
 from tests.browser.site import Site
-from tests.sockets.conftest import make_ticket
+from tests.sockets.raw import UvicornSite, frame_of, join_raw
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class UvicornSite(Site):
-    """The same site under uvicorn, started as `liveshop.servers` says."""
-
-    def start(self, wait_s: float = 40) -> Site:
-        usual, servers.daphne = servers.daphne, servers.uvicorn
-        try:
-            return super().start(wait_s)
-        finally:
-            servers.daphne = usual
-
-
-def join_raw(site: Site, room: Room) -> socket.socket:
-    """A joined socket after its HTTP answer, without any websocket library."""
-    raw = socket.create_connection(("127.0.0.1", site.port), timeout=10)
-    key = base64.b64encode(os.urandom(16)).decode()
-    ask = [f"GET /ws/live/{room.public_id}?ticket={make_ticket(room, device='raw')} HTTP/1.1", f"Host: 127.0.0.1:{site.port}"]
-    ask += ["Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", "", ""]
-    raw.sendall("\r\n".join(ask).encode())
-    answer = b""
-    while not answer.endswith(b"\r\n\r\n"):
-        answer += raw.recv(1)
-    assert answer.startswith(b"HTTP/1.1 101"), answer
-    return raw
-
-
-def exactly(raw: socket.socket, count: int) -> bytes:
-    taken = b""
-    while len(taken) < count:
-        chunk = raw.recv(count - len(taken))
-        assert chunk, "closed early"
-        taken += chunk
-    return taken
-
-
-def frame_of(raw: socket.socket, wanted: bytes) -> bytes:
-    """The next frame with `wanted` in it: its bytes, header included."""
-    while True:
-        head = exactly(raw, 2)
-        length = head[1]
-        if length in (126, 127):
-            more = exactly(raw, 2 if length == 126 else 8)
-            head, length = head + more, int.from_bytes(more)
-        payload = exactly(raw, length)
-        if wanted in payload:
-            return head + payload
 
 
 def without_clock(wire: bytes) -> bytes:
