@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from accounts import access, audit
 from accounts.access import Power
 from accounts.models import User
-from campaigns import announcements, deals
+from campaigns import announcements, commitments, deals
 from campaigns.announcements import PANELS
 from campaigns.models import Coupon, CouponState, Deal, DealState, Drop, DropState
 from liveshop.clock import now
@@ -52,7 +52,8 @@ def press(*, drop: Drop, by: User | None, opens_in_s: float = 0, run_s: int | No
         pressed = Drop.objects.filter(pk=drop.pk).exclude(state=DropState.DROPPED)
         if not pressed.update(state=DropState.DROPPED, pressed_at=moment, show=show):
             raise Refused(Code.VERSION_CONFLICT)
-        _record_in_tx(drop, by, "drop.press", "drop_pressed")
+        promised = commitments.commit_in_tx(drop.deal_id).terms_hash if drop.deal_id is not None else ""
+        _record_in_tx(drop, by, "drop.press", "drop_pressed", promised)
     drop.refresh_from_db()
     return drop
 
@@ -117,10 +118,11 @@ def _open_in_tx(drop: Drop, starts_at: datetime, ends_at: datetime) -> None:
         raise Refused(Code.VERSION_CONFLICT)
 
 
-def _record_in_tx(drop: Drop, by: User | None, action: str, kind: str) -> None:
-    audit.record_in_tx(actor=by, action=action, subject=f"drop:{drop.public_id}")
+def _record_in_tx(drop: Drop, by: User | None, action: str, kind: str, promised: str = "") -> None:
+    audit.record_in_tx(actor=by, action=action, subject=f"drop:{drop.public_id}", after={"terms": promised} if promised else None)
     if drop.deal is not None:
         announcements.tell_in_tx(drop.deal)
     elif drop.coupon is not None:
         announcements.tell_coupon_in_tx(drop.coupon)
-    events.publish_in_tx(room_id=drop.room_id, kind=kind, panels=PANELS, actor=by, facts={"drop": drop.public_id})
+    facts = {"drop": drop.public_id, **({"terms": promised} if promised else {})}
+    events.publish_in_tx(room_id=drop.room_id, kind=kind, panels=PANELS, actor=by, facts=facts)

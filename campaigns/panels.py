@@ -83,7 +83,7 @@ def bars(room_id: int) -> dict[str, list[int]]:
 
 
 def current_deals(room: Room) -> list[Deal]:
-    found = _open_deals().filter(room=room).select_related("sku__product__shop").prefetch_related("sku__product__pictures")
+    found = _open_deals().filter(room=room).select_related("sku__product__shop").prefetch_related("sku__product__pictures", "commitments")
     return list(found.order_by("-starts_at"))
 
 

@@ -4,7 +4,8 @@ import logging
 
 from procrastinate.contrib.django import app
 
-from campaigns import coupons, deals, drops, holds, waitlist
+from campaigns import claimlogs, coupons, deals, drops, holds, waitlist
+from campaigns.models import Deal
 
 log = logging.getLogger(__name__)
 
@@ -12,8 +13,8 @@ log = logging.getLogger(__name__)
 @app.periodic(cron="* * * * * */2", periodic_id="campaigns")
 @app.task(queueing_lock="campaigns.tick", pass_context=False)
 def tick(timestamp: int) -> None:
-    """Every other second: open planned drops, end deals, return unpaid units, pass lapsed offers on."""
-    for step in (drops.press_due, deals.end_due, holds.expire_due, waitlist.pass_on_lapsed):
+    """Every other second: open planned drops, end deals, return unpaid units, pass lapsed offers on, publish logs."""
+    for step in (drops.press_due, deals.end_due, holds.expire_due, waitlist.pass_on_lapsed, claimlogs.write_due):
         try:
             step()
         except Exception:  # one broken deal must not keep everybody's units
@@ -25,3 +26,11 @@ def tick(timestamp: int) -> None:
 def tidy(timestamp: int) -> None:
     """Every hour: mark coupons whose time has run out."""
     coupons.expire_due()
+
+
+@app.task()
+def write_log(deal: str) -> None:
+    """Publish the log of one deal that the clock has left behind."""
+    found = Deal.objects.filter(public_id=deal).first()
+    if found is not None:
+        claimlogs.write(found)

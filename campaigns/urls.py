@@ -1,12 +1,15 @@
 from django.urls import URLPattern, URLResolver, path
 
-from campaigns import studio, views
+from campaigns import drop_page, studio, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("claims/", views.claim, name="claim"),
     path("claims/<uuid:key>", views.claim_result, name="claim_result"),
     path("deals/<str:public_id>/wait", views.deal_wait, name="deal_wait"),
     path("coupons/<str:public_id>/take", views.take_coupon, name="take_coupon"),
+    path("drops/<str:public_id>", drop_page.drop, name="drop"),
+    path("drops/<str:public_id>/log.json", drop_page.log_file, name="drop_log"),
+    path("me/claims", drop_page.my_claims, name="my_claims"),
     path("me/coupons", views.my_coupons, name="my_coupons"),
     path("studio/<slug:slug>/drops", studio.drops_panel, name="studio_drops"),
     path("studio/<slug:slug>/drops/deal", studio.plan_deal, name="studio_plan_deal"),
