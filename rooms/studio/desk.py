@@ -22,6 +22,7 @@ class Desk:
     user: User
     is_owner: bool
     may: dict[str, bool] = field(default_factory=dict)
+    host: str = ""
 
     @property
     def show(self) -> Show | None:
@@ -47,7 +48,13 @@ def enter(request: HttpRequest, slug: str) -> Desk:
     if not powers:
         raise Refused(Code.FORBIDDEN, why=_("You do not work in this room"))
     access.require(user, access.Power.WATCH, room)
-    return Desk(room=room, user=user, is_owner=room.anchor_id == user.pk, may=dict.fromkeys(powers, True))
+    return Desk(room=room, user=user, is_owner=room.anchor_id == user.pk, may=dict.fromkeys(powers, True), host=_host(request))
+
+
+def _host(request: HttpRequest) -> str:
+    """This site's name without its port."""
+    host, colon, port = request.get_host().rpartition(":")
+    return host if colon and port.isdecimal() else request.get_host()
 
 
 def powers_in(user: User, room: Room) -> frozenset[str]:

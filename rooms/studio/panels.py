@@ -19,6 +19,7 @@ from rooms import moderation, presence, stage, stats
 from rooms.models import ChatLine, ChatState, Pin, RoomWord, ShelfItem, Show
 from rooms.studio import deeds, drawing, preflight
 from rooms.studio.desk import Desk
+from rooms.video import desk as videodesk
 
 Context = dict[str, Any]
 QUESTION_SIGNS = ("?", "？", "吗", "呢", "几号", "多少", "什么", "怎么", "哪")
@@ -48,6 +49,11 @@ def before(desk: Desk) -> Context:
         "title": title,
         "ready": all(check.is_ok or not check.blocks for check in checks),
     }
+
+
+def video(desk: Desk) -> Context:
+    """The stream and how to begin one."""
+    return {"running": desk.is_running, **videodesk.panel(desk)}
 
 
 def kpi(desk: Desk) -> Context:
@@ -126,6 +132,7 @@ PANELS: dict[str, tuple[str, Callable[[Desk], Context]]] = {
     "head": ("studio/_head.html", head),
     "stage": ("studio/_stage.html", stage_preview),
     "preflight": ("studio/_preflight.html", before),
+    "video": ("studio/_video.html", video),
     "kpi": ("studio/_kpi.html", kpi),
     "curve": ("studio/_curve.html", curve),
     "shelf": ("studio/_shelf.html", shelf),

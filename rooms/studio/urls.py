@@ -3,6 +3,7 @@
 from django.urls import path
 
 from rooms.studio import acts, keeping, pages
+from rooms.video import desk as video
 
 urlpatterns = [
     path("", pages.home, name="studio_home"),
@@ -17,6 +18,8 @@ urlpatterns = [
     path("<slug:slug>/interrupt", acts.interrupt, name="studio_interrupt"),
     path("<slug:slug>/resume", acts.resume, name="studio_resume"),
     path("<slug:slug>/end", acts.end, name="studio_end"),
+    path("<slug:slug>/key", video.new_key, name="studio_key"),
+    path("<slug:slug>/camera", video.camera_ticket, name="studio_camera"),
     path("<slug:slug>/cover", acts.cover, name="studio_cover"),
     path("<slug:slug>/pin/<str:item>", acts.pin, name="studio_pin"),
     path("<slug:slug>/unpin", acts.unpin, name="studio_unpin"),

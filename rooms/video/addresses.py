@@ -17,6 +17,11 @@ def live_path(room: str) -> str:
     return f"{settings.MEDIA_PATH}{room}"
 
 
+def camera_path(room: str) -> str:
+    """Where the anchor's browser sends its camera."""
+    return f"{settings.MEDIA_PATH}{room}/camera"
+
+
 def hls_path(room: str) -> str:
     """The playlist of the room's stream."""
     until = (int(time.time()) // ROUND_S + 1) * ROUND_S + HOLDS_S

@@ -60,6 +60,7 @@ class Packager:
         self._pictures: list[fmp4.VideoSample] = []
         self._sound: list[fmp4.AudioSample] = []
         self._sound_next: int | None = None
+        self._sound_floor_ms = clock_ms  # some recordings bring a second of pictures, then its sound
         self._early_sound: list[AudioUnit] = []
         self._last_key_ms: float | None = None
         self._segment_ms: float | None = None
@@ -125,11 +126,11 @@ class Packager:
         """The unit at the room's time. A jump of the encoder's clock becomes one usual step."""
         if self._shift is None or (self._held is None and not self._pictures):
             self._shift = self._origin - unit.dts
-            self._sound_next = None
+            self._sound_next, self._sound_floor_ms = None, self._origin
         at = unit.dts + self._shift
         if self._held is not None and not -BACK_MS <= at - self._held.dts <= JUMP_MS:
             self._shift += self._held.dts + self._usual_ms() - at
-            self._sound_next = None
+            self._sound_next, self._sound_floor_ms = None, self._held.dts
         at = unit.dts + self._shift
         if self._held is not None:
             at = max(at, self._held.dts + 1)
@@ -165,7 +166,7 @@ class Packager:
     def _put_sound(self, unit: AudioUnit, audio: AudioConfig, shift: float) -> None:
         """Frames follow each other without a seam; missing ones are bridged, superfluous ones dropped."""
         at = round((unit.ts + shift) * audio.rate / 1000)
-        floor = round(self._origin * audio.rate / 1000) if self._sound_next is None else self._sound_next
+        floor = round(self._sound_floor_ms * audio.rate / 1000) if self._sound_next is None else self._sound_next
         if self._sound_next is None:
             if at < floor:
                 return

@@ -6,17 +6,18 @@ from typing import Any
 from channels.routing import URLRouter
 from django.urls import path, re_path
 
-from rooms.video import doors
+from rooms.video import doors, passing
 from rooms.video.doors import Source
 from rooms.video.relay import relay
 
 SOCKET = "media/live/<str:room>"
+CAMERA = "media/live/<str:room>/camera"
 HLS = "media/live/<str:room>/<str:token>/<str:name>"
 
 
-def sockets(source: Source) -> list[Any]:
-    """The viewers' websocket."""
-    return [path(SOCKET, partial(doors.watch, source=source))]  # type: ignore[arg-type] # an ASGI application is no view
+def sockets(source: Source, film: Any) -> list[Any]:
+    """The viewers' websocket, and the one of an anchor's camera."""
+    return [path(SOCKET, partial(doors.watch, source=source)), path(CAMERA, film)]  # type: ignore[arg-type] # ASGI applications are no views
 
 
 def requests(source: Source) -> list[Any]:
@@ -29,4 +30,4 @@ def with_video(pages: Any) -> Any:
     return URLRouter([*requests(relay), re_path(r"", pages)])
 
 
-websocket_urlpatterns = sockets(relay)
+websocket_urlpatterns = sockets(relay, passing.camera)

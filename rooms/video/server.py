@@ -24,6 +24,7 @@ from rooms.realtime.hub import hub
 from rooms.realtime.tickets import Ticket
 from rooms.video import ingest, routing
 from rooms.video.channel import Channel
+from rooms.video.filming import Studio
 from rooms.video.models import MediaServer
 from rooms.video.station import Station
 
@@ -62,7 +63,7 @@ def application(station: Station) -> Any:
         await send({"type": "http.response.body", "body": json.dumps({"ok": True, **station.status()}).encode()})
 
     pages = URLRouter([*routing.requests(source), path("healthz", health)])  # type: ignore[arg-type]
-    return ProtocolTypeRouter({"http": pages, "websocket": URLRouter(routing.sockets(source))})
+    return ProtocolTypeRouter({"http": pages, "websocket": URLRouter(routing.sockets(source, Studio(station).film))})
 
 
 async def run() -> None:

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
@@ -16,7 +18,9 @@ from rooms.models import Room, Show, ShowState
 from rooms.video import keys
 from rooms.video.tests.conftest import Media, soon
 from tests import cast
+from tests.browser.conftest import sign_in
 from tests.browser.site import REPOSITORY, Site
+from tests.chromium import find_chromium
 
 # The clock burnt into the picture against the clock of now, in ms. Same machine, same clock.
 LATENESS = """
@@ -159,10 +163,6 @@ def test_a_room_without_a_stream_loads_no_player(media: Media, desktop, room: Ro
 
 
 def test_going_live_by_stream_moves_the_waiting_page(media: Media, encode, desktop) -> None:
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     room = cast.make_room(live=False, slug="waiting")
     cast.make_shelf_item(room)
     Show.objects.create(room=room, title="今晚专场", state=ShowState.UPCOMING, planned_at=timezone.now() + timedelta(minutes=3))
@@ -171,3 +171,66 @@ def test_going_live_by_stream_moves_the_waiting_page(media: Media, encode, deskt
     expect(page.locator("#panel-stage [data-state='upcoming']")).to_be_visible()
     encode(room)
     expect(page.locator("main[data-playing='wire']")).to_be_visible(timeout=15_000)
+
+
+def test_the_studio_shows_address_key_and_how_the_stream_is(media: Media, encode, desktop, axe, anchor: User) -> None:
+    room = cast.make_room(anchor, live=False, slug="desk")
+    cast.make_shelf_item(room)
+    page = desktop(anchor)
+    page.goto("/studio/desk")
+    desk = page.locator("#videodesk")
+    expect(desk).to_contain_text("还没有画面")
+    expect(page.locator("#rtmp-address")).to_have_value(f"rtmp://127.0.0.1:{media.rtmp_port}/live")
+    desk.get_by_role("button", name="生成推流码").click()
+    key = page.locator("#stream-key-text").input_value()
+    assert keys.room_of(key) == room
+    axe(page, "#videodesk")
+    encode(room, key, keyframes=150)
+    expect(desk.locator("video")).to_be_visible(timeout=10_000)
+    expect(desk).to_contain_text("试播中，只有你看得到", timeout=8000)
+    expect(desk).to_contain_text("640×360")
+    expect(desk).to_contain_text("请设为 2 秒", timeout=25_000)
+    page.wait_for_timeout(800)
+    page.screenshot(path="/tmp/video-studio.png")
+    axe(page, "#videodesk")
+    page.get_by_role("button", name="我要开播").click()
+    expect(desk).to_contain_text("观众看得到", timeout=8000)
+    page.reload()
+    assert key not in page.content()
+
+
+@pytest.fixture
+def filming(browser, site: Site) -> Iterator[Callable[[User], Page]]:
+    """A desktop whose camera is Chromium's test picture."""
+    options = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    own = browser.browser_type.launch(executable_path=find_chromium(), args=options)
+
+    def make(user: User) -> Page:
+        context = own.new_context(base_url=site.url, locale="zh-CN", viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+        page = context.new_page()
+        sign_in(page, user)
+        return page
+
+    yield make
+    own.close()
+
+
+def test_the_camera_of_the_browser_goes_to_every_screen(media: Media, filming, phone, room: Room, viewer: User) -> None:
+    cast.make_shelf_item(room)
+    studio = filming(room.anchor)
+    studio.goto("/studio/axia")
+    studio.get_by_role("button", name="用这个摄像头开播").click()
+    expect(studio.locator("video.camera__own")).to_be_visible()
+    watching = phone(viewer)
+    watching.goto("/live/axia")
+    expect(watching.locator("main[data-playing='wire']")).to_be_visible(timeout=15_000)
+    watching.wait_for_timeout(2000)
+    before = watching.evaluate("document.querySelector('video').currentTime")
+    watching.wait_for_timeout(1000)
+    assert watching.evaluate("document.querySelector('video').currentTime") > before + 0.8
+    assert watching.evaluate("document.querySelector('video').webkitAudioDecodedByteCount") > 0
+    studio.screenshot(path="/tmp/video-camera-studio.png")
+    watching.screenshot(path="/tmp/video-camera-phone.png")
+    studio.get_by_role("button", name="关闭摄像头").click()
+    expect(watching.locator("#panel-stage")).to_contain_text("主播马上回来", timeout=8000)
+    assert room.streams.get().end_reason == "camera_closed"

@@ -12,6 +12,7 @@ import * as pins from "./pins.js";
 import * as screen from "./screen.js";
 import * as sheet from "./sheet.js";
 import * as talk from "./talk.js";
+import * as video from "./video.js";
 
 const root = document.querySelector("main.studio");
 const socket = new Socket(root);
@@ -27,5 +28,6 @@ bars.start(socket);
 talk.start(socket, root);
 screen.start(root);
 latency.start(socket);
+video.start(root);
 door.start(socket, root);
 socket.start();
