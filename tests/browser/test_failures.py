@@ -3,6 +3,7 @@
 Two live beside the things they belong to: a guest's tap in test_room.py, and a payment after closing in test_checkout.py.
 """
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -158,3 +159,21 @@ def test_money_taken_twice_goes_back_once_and_earns_once(
     earnings.goto("/alliance/earnings")
     expect(earnings.locator("[data-figure=pending]")).to_have_text("¥10.62")
     assert CommissionLine.objects.count() == Refund.objects.count() == 1
+
+
+@pytest.mark.parametrize("hours", [3, -3])
+def test_a_phone_s_clock_that_jumps_ends_no_deal_and_opens_none(
+    site: Site, phone: MakePage, room: Room, item: ShelfItem, viewer: User, hours: int
+) -> None:
+    make_deal(room, item)
+    page = enter(phone(viewer), room)
+    expect(page.get_by_role("button", name="立即抢")).to_be_visible()
+    page.evaluate("hours => { const right = Date.now; Date.now = () => right() + hours * 3600000; }", hours)
+    page.wait_for_timeout(3000)
+    expect(page.locator(".deal--drop")).to_have_attribute("data-phase", "now")
+    clock = page.evaluate(
+        "import(document.querySelector('script[src*=\"room/main\"]').src.replace('main', 'clock')).then((m) => m.serverNow())"
+    )
+    assert abs(clock / 1000 - time.time()) < 3
+    page.get_by_role("button", name="立即抢").click()
+    expect(page.locator(".go--won")).to_be_visible()

@@ -1,13 +1,29 @@
 /* Server time: the phone's own clock is never trusted. Every frame brings `now`; the quickest one counts. */
 
+const JUMP_MS = 2000;
+const LATE_FRAMES = 3;
 let offset = 0;
 let isSet = false;
+let late = 0;
 
 export function set(now) {
   const seen = now - Date.now();
   // Delay only ever makes `seen` too small, so the largest is the best; the page's own stamp is a first guess.
-  offset = isSet ? Math.max(seen, offset) : seen;
+  // Frame after frame too late is no delay: the phone's clock was put forward, or the server's back.
+  late = isSet && seen < offset - JUMP_MS ? late + 1 : 0;
+  offset = isSet && late < LATE_FRAMES ? Math.max(seen, offset) : seen;
   isSet = true;
+}
+
+/* Tells when the phone's clock was put forward or back: against the one that only runs it shows at once. Sleeping looks the same. */
+function watchJumps() {
+  const apart = () => Date.now() - performance.now();
+  let before = apart();
+  return () => {
+    const hasJumped = Math.abs(apart() - before) > JUMP_MS;
+    before = apart();
+    return hasJumped;
+  };
 }
 
 export const serverNow = () => Date.now() + offset;
@@ -58,7 +74,12 @@ function write(node, text) {
 export function start(socket) {
   set(Number(document.body.dataset.serverMs));
   socket.on("now", set);
-  setInterval(tick, 250);
+  const hasJumped = watchJumps();
+  setInterval(() => {
+    if (!hasJumped() || !socket.catchUp) return tick();
+    isSet = false; // the answer's clock counts alone
+    socket.catchUp();
+  }, 250);
   document.addEventListener("panel", tick);
   tick();
 }
