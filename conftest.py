@@ -18,7 +18,8 @@ from tests import cast
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Marks the tests' own connections, so that emptying the test database may truncate append-only tables."""
     for connection in connections.all():
-        connection.settings_dict.setdefault("OPTIONS", {})["options"] = "-c liveshop.test_flush=on"
+        options = connection.settings_dict.setdefault("OPTIONS", {})
+        options["options"] = f"{options.get('options', '')} -c liveshop.test_flush=on".strip()
 
 
 ALONE = {"browser": "browser", "races": "race", "faults": "faults"}  # folders below tests/ that need the machine to themselves

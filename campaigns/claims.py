@@ -7,6 +7,7 @@ database decides every win (`campaigns_claim_batch`, `campaigns_coupon_batch`); 
 import asyncio
 import contextlib
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,7 +19,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from campaigns import announcements
+from campaigns import announcements, figures
 from campaigns.memory import Kind, Memory, Note, Owner, Target
 from campaigns.outcomes import WON, ClaimOutcome, Tap, from_row
 from liveshop import bus
@@ -97,6 +98,7 @@ class ClaimEngine:
         self.memory = Memory()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.batches = 0
+        self.remembered: dict[str, int] = defaultdict(int)  # answers from memory that are not counted yet
         self._listens = listens or bus.bus
         self._flushers = flushers
         self._max_batch = max_batch
@@ -153,6 +155,7 @@ class ClaimEngine:
         self.start()
         remembered = self.memory.recall(target, tap)
         if remembered is not None:
+            self.remembered[remembered.code] += 1
             self._note_news(target)
             return remembered
         queue = self._queues.get(target)
@@ -228,6 +231,8 @@ class ClaimEngine:
 
     async def _flush(self, line: "Line", target: Target, batch: list[Ask]) -> None:
         unseen = self.memory.unseen.pop(target, 0)
+        figures.DEPTH.set(self._depth)
+        began = time.monotonic()
         try:
             answers = await self._judge(line, target, [ask.tap for ask in batch], unseen)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -243,6 +248,7 @@ class ClaimEngine:
         else:
             self.batches += 1
             self._close(target, batch)
+            figures.note_batch(target.kind, [answer.code for answer in answers], time.monotonic() - began, self._depth)
             for ask, answer in zip(batch, answers, strict=True):
                 ask.tell(answer)
             self._note_news(target)
@@ -316,6 +322,7 @@ class ClaimEngine:
                 await self._has_news.wait()
                 self._has_news.clear()
                 targets, self._news = self._news, set()
+                figures.note_remembered(self.remembered)
                 for target in targets:
                     try:
                         await self._tell_news(line, target)

@@ -15,6 +15,9 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from liveshop import metrics
+from liveshop.clock import server_ms
+
 CHANNEL = "liveshop"
 MAX_BYTES = 7900  # PostgreSQL refuses payloads of 8000 bytes
 RETRY_S = 0.5
@@ -31,7 +34,7 @@ def notify_in_tx(topic: str, payload: dict[str, Any]) -> None:
     """
     if not connection.in_atomic_block:
         raise RuntimeError("notify_in_tx needs the caller's transaction")
-    text = json.dumps({"topic": topic, **payload}, separators=(",", ":"))
+    text = json.dumps({"topic": topic, "at": server_ms(), **payload}, separators=(",", ":"))
     if len(text.encode()) > MAX_BYTES:
         raise ValueError(f"a notice of {len(text)} characters is too long")
     with connection.cursor() as cursor:
@@ -74,6 +77,7 @@ class Bus:
                     may_have_missed = True
                     async for notice in listening.notifies():
                         payload = json.loads(notice.payload)
+                        metrics.BUS_LAG.observe(max(0, server_ms() - payload.pop("at", 0)) / 1000)
                         self._tell(payload.pop("topic"), payload)
             except psycopg.Error as error:
                 log.warning("bus_lost", error=str(error))

@@ -1,8 +1,11 @@
 """How the site logs: lines a person reads, or one JSON object a line in production."""
 
+import logging
+import time
 from typing import Any
 
 import structlog
+from psycopg import InterfaceError, OperationalError
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -28,13 +31,38 @@ def logging_settings(*, as_json: bool, level: str) -> dict[str, Any]:
             }
         },
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"calm": {"()": DatabaseAway}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            "django.request": {"filters": ["calm"]},
             **{name: {"level": "WARNING"} for name in TALKATIVE},
         },
     }
+
+
+class DatabaseAway(logging.Filter):
+    """While the database is away every request fails for the same reason: one line a second says so, without its traceback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told_at = -1.0
+        self._untold = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        while error is not None and not isinstance(error, OperationalError | InterfaceError):
+            error = error.__cause__
+        if error is None:
+            return True
+        if time.monotonic() - self._told_at < 1:
+            self._untold += 1
+            return False
+        record.msg, record.args = "database away: %s (%d more requests failed)", (" ".join(str(error).split()), self._untold)
+        record.exc_info = record.exc_text = None
+        self._told_at, self._untold = time.monotonic(), 0
+        return True
 
 
 def configure_structlog() -> None:

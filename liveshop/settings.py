@@ -7,7 +7,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from environs import Env
+from environs import Env, validate
 
 from liveshop import homes, logs
 
@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "liveshop.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -105,15 +106,20 @@ TEMPLATES = [
 # One database, one truth: PostgreSQL. Unset, an embedded server in the data folder is used.
 DATABASE_URL = env.str("DATABASE_URL", "") or homes.embedded_database_url()
 DB_POOL_MAX = env.int("DB_POOL_MAX", 12)
+DB_STATEMENT_TIMEOUT_S = env.float("DB_STATEMENT_TIMEOUT_S", 0)
 
 
 def _database() -> dict[str, Any]:
     parsed: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL))
     parsed["ENGINE"] = "django.db.backends.postgresql"
-    parsed.setdefault("OPTIONS", {})
+    parsed["CONN_HEALTH_CHECKS"] = True  # a pool full of connections to a server that restarted heals unseen
+    # A server that is gone, or a network that swallows packets, is noticed within seconds.
+    parsed["OPTIONS"] = {"connect_timeout": 3, "tcp_user_timeout": 10_000} | parsed.get("OPTIONS", {})
+    if DB_STATEMENT_TIMEOUT_S:
+        parsed["OPTIONS"].setdefault("options", f"-c statement_timeout={int(DB_STATEMENT_TIMEOUT_S * 1000)}")
     if DB_POOL_MAX:
-        parsed["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 5}
-        parsed["CONN_HEALTH_CHECKS"] = True  # else each pooled connection costs one person an error page after the database restarted
+        # After `reconnect_timeout` the pool forgets its back-off of minutes: the next request tries at once.
+        parsed["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 4, "reconnect_timeout": 4}
     parsed["TEST"] = {"NAME": env.str("TEST_DATABASE", "test_liveshop")}
     return parsed
 
@@ -197,7 +203,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
@@ -255,9 +261,10 @@ SERVICE_FEE_PERMILLE = env.int("SERVICE_FEE_PERMILLE", 100)
 PAYMENT_PROVIDERS = env.list("PAYMENT_PROVIDERS", ["orders.payments.simulator:Simulator"])
 PAYMENT_SIMULATOR_KEY = env.str("PAYMENT_SIMULATOR_KEY", SECRET_KEY)
 
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
-LOG_JSON = env.bool("LOG_JSON", PRODUCTION)
-LOGGING = logs.logging_settings(as_json=LOG_JSON, level=LOG_LEVEL)
+LOG_FORMAT = env.str("LOG_FORMAT", "json" if PRODUCTION else "text", validate=validate.OneOf(["json", "text"]))
+LOGGING = logs.logging_settings(as_json=LOG_FORMAT == "json", level=LOG_LEVEL)
 logs.configure_structlog()
 
 UNFOLD = {

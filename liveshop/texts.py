@@ -46,7 +46,7 @@ NAMES = {
     "EN",
 }
 OWN_NAMES = re.compile(r"简体中文|中文")  # a language is named in itself
-BILINGUAL = {"templates/500.html"}  # drawn when nothing works any more, so it says both languages itself
+BILINGUAL = {"templates/500.html", "templates/503.html"}  # drawn when nothing works any more, so it says both languages itself
 SPOKEN_ATTRIBUTES = {"placeholder", "aria-label", "title", "alt"}
 ATTRIBUTE = re.compile(r"""[\w:-]+=("[^"]*"|'[^']*')""")  # a fragment may be nothing but attributes for an open tag
 SILENT_TAGS = {"script", "style", "svg", "code", "pre", "kbd"}

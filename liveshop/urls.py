@@ -6,13 +6,14 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 from django.views.static import serve
 
-from liveshop import health
+from liveshop import health, metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("i18n/setlang", set_language, name="set_language"),
     path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("traffic.urls")),
     path("", include("accounts.urls")),
     path("", include("catalog.urls")),
@@ -23,5 +24,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # After traffic, whose live wall lies below admin/.
     path("admin/", admin.site.urls),
 ]
+handler500 = "liveshop.middleware.failed"
 if settings.DEMO:
     urlpatterns.append(path("", include("demo.urls")))

@@ -22,6 +22,9 @@ ROOM_PANELS: dict[str, str] = {
 # The stock of a room's deals and coupons as the page's bars take it, for who catches up: function(room_id) -> dict.
 STOCK_BARS = "campaigns.panels:bars"
 
+# Bring this process's gauges up to date before they are read: function() -> None.
+GAUGES: list[str] = ["rooms.realtime.figures:sample"]
+
 # What happens inside the transaction when an order is placed, paid, closed: function(order) -> None.
 ORDER_HOOKS: dict[str, list[str]] = {
     "placed": ["alliance.attribution:order_placed_in_tx"],

@@ -13,7 +13,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from campaigns.models import Claim, Deal, DealState
-from liveshop import capacity
+from liveshop import capacity, health
 from liveshop.capacity import Capacity
 from orders.models import Order, OrderState
 from rooms import presence
@@ -46,6 +46,7 @@ class Wall:
     unpaid_orders: int | None
     lag_s: int | None
     capacity: Capacity | None
+    redis: str  # unused, ok or away
 
 
 def wall() -> Wall:
@@ -68,6 +69,7 @@ def wall() -> Wall:
         unpaid_orders=_figure(lambda: Order.objects.filter(state=OrderState.UNPAID).count()),
         lag_s=_figure(lambda: _lag_s(now)),
         capacity=capacity.read(),
+        redis=health.redis_state(),
     )
 
 

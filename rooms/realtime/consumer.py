@@ -23,6 +23,7 @@ from liveshop.threads import in_thread
 from rooms import presence
 from rooms.models import Room
 from rooms.realtime.connection import Connection
+from rooms.realtime.figures import JOINS
 from rooms.realtime.frames import frame
 from rooms.realtime.hub import LocalRoom, hub
 from rooms.realtime.members import Lane, Member
@@ -50,6 +51,7 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
     except BadTicket:
         await send({"type": "websocket.close", "code": CLOSE_TICKET})
         return
+    structlog.contextvars.bind_contextvars(room=ticket.room_public_id, socket=uuid.uuid4().hex[:8])
     await hub.start()
     meter.start()
     if refusal := hub.refusal_of(ticket):
@@ -74,6 +76,7 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
     )
     try:
         room = await hub.join(member)
+        JOINS.inc()
         if not ticket.is_staff:
             presence.enter(ticket.room, ticket.person)
         await _greet(room, member)
@@ -168,6 +171,7 @@ class Session:
         return self.in_window <= MAX_COMMANDS
 
     async def _handle(self, key: str, command: dict[str, Any]) -> None:
+        structlog.contextvars.bind_contextvars(command=command["c"], **({"claim": key} if command["c"] == "claim" else {}))
         with translation.override(self.connection.language):
             try:
                 handler = wiring.load(wiring.SOCKET_COMMANDS[command["c"]])
@@ -177,7 +181,7 @@ class Session:
                 return
             except Exception:
                 incident = uuid.uuid4().hex[:8]
-                log.exception("command_failed", command=command["c"], incident=incident)
+                log.exception("command_failed", incident=incident)
                 self._refuse(key, Refused(Code.UNAVAILABLE, incident=incident))
                 return
         if answer is not None:

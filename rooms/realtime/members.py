@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from enum import IntEnum
 
+from rooms.realtime.figures import CLOSES, tally
 from rooms.realtime.frames import Frame
 from rooms.realtime.sinks import Sink
 from rooms.realtime.tickets import Ticket
@@ -43,10 +44,12 @@ class Member:
         if self.is_closing:
             return True  # nothing follows the close code
         if self.sink.backlog() > lane:
+            tally.dropped[lane.name] += 1
             if lane is not Lane.AMBIENCE:
                 self.is_behind = True
             return False
         self.sink.write(frame)
+        tally.delivered += 1
         return True
 
     async def close(self, code: int) -> None:
@@ -54,6 +57,7 @@ class Member:
         if self.is_closing:
             return
         self.is_closing = True
+        CLOSES.labels(str(code)).inc()
         asyncio.get_running_loop().call_later(CLOSING_S, self.sink.abort)
         with suppress(OSError, RuntimeError, TimeoutError):  # it went first
             async with asyncio.timeout(CLOSING_S):

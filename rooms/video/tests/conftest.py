@@ -42,7 +42,9 @@ class Media:
             "RTMP_PORT": str(self.rtmp_port),
             "RTMP_BIND": "127.0.0.1",
         }
-        self.environment = os.environ | own | {"MEDIA_SERVER": f"unix:{self.socket}", "DB_POOL_MAX": "4", "LOG_JSON": "0"} | environment
+        self.environment = (
+            os.environ | own | {"MEDIA_SERVER": f"unix:{self.socket}", "DB_POOL_MAX": "4", "LOG_FORMAT": "text"} | environment
+        )
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Media":
