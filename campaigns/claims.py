@@ -24,6 +24,7 @@ from campaigns.memory import Kind, Memory, Note, Owner, Target
 from campaigns.outcomes import WON, ClaimOutcome, Tap, from_row
 from liveshop import bus
 from liveshop.ids import public_ids
+from liveshop.leaving import until
 from liveshop.refusals import Code
 from rooms.realtime import hub
 
@@ -383,6 +384,12 @@ def engine() -> ClaimEngine:
         found = ClaimEngine()
         _served[:] = [found]
     return found
+
+
+async def finish() -> None:
+    """Until every tap of this process is answered."""
+    if _served:
+        await until(lambda: _served[0].depth == 0)
 
 
 def claim_now(

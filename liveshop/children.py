@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -27,14 +28,64 @@ class Child:
     name: str
     command: list[str]
     once: bool = False
+    pass_fds: tuple[int, ...] = ()
+    tells_ready: bool = False
+    is_needed: bool = False  # by the others, until they are gone
     process: "subprocess.Popen[bytes] | None" = None
+    _pipe: int = -1
     deaths: "deque[float]" = field(default_factory=lambda: deque(maxlen=QUICK_DEATHS))
 
     def start(self) -> None:
         """In a session of its own, so that Ctrl-C reaches only the supervisor, which stops all in order."""
+        self._close_pipe()
+        environment, inherited = dict(os.environ), self.pass_fds
+        if self.tells_ready:
+            self._pipe, theirs = os.pipe()
+            environment["READY_FD"], inherited = str(theirs), (*inherited, theirs)
         self.process = subprocess.Popen(  # noqa: S603 - our own commands
-            self.command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_parent if _libc else None
+            self.command,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if _libc else None,
+            pass_fds=inherited,
+            env=environment,
         )
+        if self.tells_ready:
+            os.close(theirs)
+
+    def is_ready(self, wait_s: float) -> bool:
+        """Whether it says within `wait_s` that it is loaded; False at once when it dies before."""
+        can_be_read, _, _ = select.select([self._pipe], [], [], wait_s)
+        return bool(can_be_read) and os.read(self._pipe, 1) == b"1"
+
+    def lives_for(self, seconds: float) -> bool:
+        """Whether it has not ended by then."""
+        time.sleep(seconds)
+        return self.process is not None and self.process.poll() is None
+
+    def successor(self) -> "Child":
+        """Another one like it, not started yet."""
+        return Child(self.name, self.command, once=self.once, pass_fds=self.pass_fds, tells_ready=self.tells_ready)
+
+    def leave(self) -> None:
+        """Let it finish what it has, then be gone."""
+        self.signal(signal.SIGTERM)
+        self.wait(GRACE_S)
+
+    def wait(self, seconds: float) -> None:
+        """Until it is gone; killed when that takes longer."""
+        if self.process:
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.signal(signal.SIGKILL)
+                self.process.wait()
+        self._close_pipe()
+
+    def _close_pipe(self) -> None:
+        if self._pipe >= 0:
+            os.close(self._pipe)
+            self._pipe = -1
 
     def watch(self) -> str:
         """Starts it again if it died; returns a line to tell, or nothing. Raises KeepsDying."""
@@ -56,17 +107,13 @@ class Child:
 
 
 def stop_all(children: list[Child]) -> None:
-    """Ask all, wait, then kill what is left."""
-    for child in reversed(children):
-        child.signal(signal.SIGTERM)
-    deadline = time.monotonic() + GRACE_S
-    for child in children:
-        if child.process:
-            try:
-                child.process.wait(max(deadline - time.monotonic(), 0.1))
-            except subprocess.TimeoutExpired:
-                child.signal(signal.SIGKILL)
-                child.process.wait()
+    """Ask all, wait, then kill what is left; first those that others do not need."""
+    for group in ([child for child in children if not child.is_needed], [child for child in children if child.is_needed]):
+        for child in reversed(group):
+            child.signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_S
+        for child in group:
+            child.wait(max(deadline - time.monotonic(), 0.1))
 
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None

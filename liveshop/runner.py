@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from types import FrameType, ModuleType
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 
-from liveshop import children, homes, servers, translations
+from liveshop import children, fleet, homes, servers, translations
 from liveshop.children import Child
 from liveshop.postgres import DatabaseUnavailable, EmbeddedPostgres
 
@@ -29,6 +30,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO_COMMANDS = REPOSITORY / "demo" / "management" / "commands"
 MANAGE = [sys.executable, str(REPOSITORY / "manage.py")]
 WATCH_S = 1.0
+PID_FILE = "run.pid"
+MOST_PROCESSES = 32
 READY_S = 90
 LOGINS = "import django; django.setup(); from demo import logins; print('\\n'.join(logins.lines()))"
 
@@ -45,9 +48,12 @@ def main() -> int:
     started = time.monotonic()
     running: list[Child] = []
     database: EmbeddedPostgres | None = None
+    home = homes.data_home()
     try:
-        settings, database = prepare(homes.data_home())
-        serve(settings, running, asked.uvicorn)
+        if asked.restart:
+            return restart(home)
+        settings, database = prepare(home)
+        serve(settings, running, home, asked)
         greet(settings, time.monotonic() - started)
         watch(running, database)
     except KeyboardInterrupt:
@@ -55,9 +61,24 @@ def main() -> int:
     except (CannotRun, DatabaseUnavailable, children.KeepsDying) as problem:
         return _fail(str(problem))
     except OSError as problem:
-        return _fail(f"{problem.strerror or problem}: {problem.filename or homes.data_home()}")
+        return _fail(f"{problem.strerror or problem}: {problem.filename or home}")
     finally:
         shut(running, database)
+    return 0
+
+
+def restart(home: Path) -> int:
+    """Let the running site replace its server processes one by one, as after an update. Raises CannotRun."""
+    try:
+        process = int((home / PID_FILE).read_text())
+        os.kill(process, 0)
+    except (OSError, ValueError) as problem:
+        raise CannotRun(f"no site runs with the data in {home}: start it with bin/run") from problem
+    os.environ.setdefault("SECRET_KEY", secret_key(home))
+    os.environ.setdefault("PACKED_STATIC", "1")
+    prepare_site(load_settings(), home)
+    os.kill(process, signal.SIGUSR1)
+    say("the site replaces its server processes one by one; its own output tells each")
     return 0
 
 
@@ -105,27 +126,46 @@ def prepare_site(settings: ModuleType, home: Path) -> None:
             manage(home, "demo_seed")
 
 
-def serve(settings: ModuleType, running: list[Child], with_uvicorn: bool) -> None:
-    """Start the server, the worker and, on a demo site, the crowd; returns when pages are served."""
-    command = servers.uvicorn if with_uvicorn else servers.daphne
-    server = Child("server", command(host=settings.BIND, port=settings.PORT, behind_proxy=settings.BEHIND_TLS))
-    others = [Child("job worker", [*MANAGE, "procrastinate", "worker"]), Child("live video", [*MANAGE, "livemedia"])]
+def serve(settings: ModuleType, running: list[Child], home: Path, asked: argparse.Namespace) -> None:
+    """Start the servers, the worker and, on a demo site, the crowd; returns when pages are served. Raises CannotRun."""
+    fleet.share_out(asked.processes)
+    if asked.processes > 1 and not settings.REDIS_URL:
+        redis = fleet.redis_of_our_own(home)
+        if redis is None:
+            raise CannotRun("several processes talk through Redis: set REDIS_URL, or install redis-server")
+        running.append(redis)
+        redis.start()
+    listening = servers.listen(settings.BIND, settings.PORT)
+    at = {"host": settings.BIND, "port": settings.PORT, "behind_proxy": settings.BEHIND_TLS}
+    server_processes = fleet.build(listening, count=asked.processes, with_uvicorn=asked.uvicorn, **at)
+    others = [Child("job worker", [*MANAGE, "procrastinate", "worker", "--concurrency", "8"]), Child("live video", [*MANAGE, "livemedia"])]
     if settings.DEMO and (DEMO_COMMANDS / "demo_crowd.py").exists():
         others.append(Child("demo crowd", [*MANAGE, "demo_crowd"], once=True))
-    with step(f"server: {'uvicorn' if with_uvicorn else 'Daphne'} on port {settings.PORT}"):
-        running.append(server)
-        server.start()
-        await_pages(settings, server)
+    kind = "uvicorn" if asked.uvicorn else "Daphne"
+    with step(f"server: {kind} on port {settings.PORT}" + (f", {asked.processes} processes" if asked.processes > 1 else "")):
+        for server in server_processes:
+            running.append(server)
+            server.start()
+        await_pages(settings, server_processes[0])
     with step("at its side: " + ", ".join(child.name for child in others)):
         for child in others:
             running.append(child)
             child.start()
+    (home / PID_FILE).write_text(str(os.getpid()))
 
 
 def watch(running: list[Child], database: EmbeddedPostgres | None) -> None:
-    """Until a signal: children that die are started again, and so is a killed database."""
+    """Until a signal: children that die are started again, and so is a killed database; SIGUSR1 replaces the servers."""
+    wanted = threading.Event()
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: wanted.set())
     while True:
-        time.sleep(WATCH_S)
+        wanted.wait(WATCH_S)
+        if wanted.is_set():
+            wanted.clear()
+            try:
+                fleet.replace(running, say)
+            except fleet.FleetStuck as problem:
+                say(str(problem))
         if database and not database.is_listening():
             say("the database is gone; starting it again")
             database.revive()
@@ -272,7 +312,12 @@ def _arguments() -> argparse.Namespace:
         prog="bin/run", description="Run the whole site here. Settings come from the environment: docs/settings.md"
     )
     parser.add_argument("--uvicorn", action="store_true", help="serve with uvicorn instead of Daphne")
-    return parser.parse_args()
+    parser.add_argument("--processes", type=int, default=int(os.environ.get("PROCESSES") or 1), help="so many server processes (PROCESSES)")
+    parser.add_argument("--restart", action="store_true", help="replace the servers of the running site one by one, then return")
+    asked = parser.parse_args()
+    if not 1 <= asked.processes <= MOST_PROCESSES:
+        parser.error(f"--processes is from 1 to {MOST_PROCESSES}")
+    return asked
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

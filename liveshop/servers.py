@@ -1,5 +1,6 @@
 """The command lines of the two servers: one place for `bin/run`, the browser tests and the benchmarks."""
 
+import socket
 import sys
 
 APPLICATION = "liveshop.asgi:application"
@@ -8,12 +9,20 @@ MESSAGE_CAP_BYTES = 16_384  # the longest command of a room page is a chat line
 HTTP_TIMEOUT_S = 60
 
 
-def daphne(*, host: str, port: int, behind_proxy: bool = False, application: str = APPLICATION) -> list[str]:
-    """Daphne, the default. Only `behind_proxy` believes X-Forwarded-For."""
+def listen(host: str, port: int) -> int:
+    """The descriptor of the site's own socket, open as long as this process: servers inherit it, so that connections wait
+    and are not refused while one is started again.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG).detach()
+
+
+def daphne(*, host: str, port: int, fd: int | None = None, behind_proxy: bool = False, application: str = APPLICATION) -> list[str]:
+    """Daphne, the default; `fd` is an inherited socket that listens. Only `behind_proxy` believes X-Forwarded-For."""
     interface = host.replace(":", r"\:")
     return [
         *(sys.executable, "-m", "daphne"),
-        *("-e", f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"),
+        *("-e", f"tcp:port={port}:interface={interface}:backlog={BACKLOG}" if fd is None else f"fd:fileno={fd}"),
         *("--websocket-max-message-size", str(MESSAGE_CAP_BYTES), "--websocket-max-frame-size", str(MESSAGE_CAP_BYTES)),
         *("--http-timeout", str(HTTP_TIMEOUT_S), "--ping-interval", "20", "--ping-timeout", "30"),
         # A room may be watched for days, and no jump of the clock is to look like that; joiners in a storm get more than 5 s.
@@ -24,10 +33,11 @@ def daphne(*, host: str, port: int, behind_proxy: bool = False, application: str
     ]
 
 
-def uvicorn(*, host: str, port: int, behind_proxy: bool = False, application: str = APPLICATION) -> list[str]:
+def uvicorn(*, host: str, port: int, fd: int | None = None, behind_proxy: bool = False, application: str = APPLICATION) -> list[str]:
     """uvicorn, for rooms of thousands: more handshakes a second. Deflate is off, for it costs more than it saves."""
     return [
-        *(sys.executable, "-m", "uvicorn", application, "--host", host, "--port", str(port), "--backlog", str(BACKLOG)),
+        *(sys.executable, "-m", "uvicorn", application, "--backlog", str(BACKLOG)),
+        *(("--host", host, "--port", str(port)) if fd is None else ("--fd", str(fd))),
         *("--loop", "uvloop", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false"),
         *(
             "--ws-max-size",

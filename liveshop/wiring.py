@@ -49,6 +49,14 @@ SOCKET_AT_ONCE: dict[str, str] = {
     "take_coupon": "campaigns.commands:refuse_coupon",
 }
 
+# What a server process does, in this order, before it stops: async function() -> None.
+LEAVING: list[str] = [
+    "rooms.realtime.hub:refuse_joins",
+    "campaigns.claims:finish",
+    "rooms.realtime.hub:send_away",
+    "campaigns.claims:finish",
+]
+
 # A person's own state in a room (claims held, coupons, waitlist), drawn below the shared panels: function(room, user) -> str.
 PERSONAL_PANEL = "campaigns.panels:mine"
 

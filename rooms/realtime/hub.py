@@ -1,6 +1,7 @@
 """The hub of this process: rooms with local sockets, fed by the database's notices (state) and the channel layer (talk, ambience)."""
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -31,6 +32,9 @@ CLOSE_BANNED = 4003
 CLOSE_SLOW = 4008
 CLOSE_LOGGED_OUT = 4010
 CLOSE_RENEW = 4001  # what the ticket says of her has changed: the page asks for a new one
+CLOSE_RESTART = 4012  # Daphne cannot send 1012
+SEND_AWAY_S = 3.0
+SEND_AWAY_AT_ONCE = 50
 _CODES = {"logged_out": CLOSE_LOGGED_OUT, "changed": CLOSE_RENEW}
 
 
@@ -69,6 +73,7 @@ class Hub:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renderers = asyncio.Semaphore(RENDERERS)
         self._voided = VoidedTickets()
+        self.is_leaving = False
 
     async def start(self) -> None:
         """Connect to bus and layer in the running loop; later calls wait for the first and do nothing."""
@@ -221,8 +226,19 @@ class Hub:
                     self._spawn(member.close(code))
 
     def refusal_of(self, ticket: Ticket) -> int:
-        """The close code for a ticket that a ban or log-out has voided since it was issued; 0 for a good one."""
-        return self._voided.code_for(ticket)
+        """The close code for whoever may not join now: the process is leaving, or a ban or log-out voided the ticket; 0: she may."""
+        return CLOSE_RESTART if self.is_leaving else self._voided.code_for(ticket)
+
+    async def send_away(self) -> None:
+        """Close every socket with a code that makes its page come back, a few at a time: the other processes take them in turn."""
+        members = [member for room in self.rooms.values() for member in room.everyone()]
+        random.shuffle(members)
+        pause_s = min(0.05, SEND_AWAY_S * SEND_AWAY_AT_ONCE / max(len(members), 1))
+        for start in range(0, len(members), SEND_AWAY_AT_ONCE):
+            await asyncio.gather(
+                *[member.close(CLOSE_RESTART) for member in members[start : start + SEND_AWAY_AT_ONCE]], return_exceptions=True
+            )
+            await asyncio.sleep(pause_s)
 
     async def _recall(self) -> bool:
         """Bans and log-outs that this process did not hear void tickets all the same; False when the database could not tell."""
@@ -273,6 +289,16 @@ class Hub:
 
 
 hub = Hub()
+
+
+async def refuse_joins() -> None:
+    """This process is about to stop: who comes now is sent to another one."""
+    hub.is_leaving = True
+
+
+async def send_away() -> None:
+    """Close this process's sockets."""
+    await hub.send_away()
 
 
 def publish(room_id: int, **news: Any) -> None:

@@ -42,6 +42,7 @@ class Layer:
             return
         if not await self._try(self._take_channel):
             self._lose()
+        self._heard_at = time.monotonic()
         self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._watch())]
 
     async def enter(self, room_id: int) -> None:

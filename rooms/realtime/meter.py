@@ -56,7 +56,7 @@ class Meter:
                     self._liked.clear()
                     for room_id in list(hub.rooms):
                         await in_thread(self._write)(room_id)
-                self._tell_online()
+                self._tell_online(await in_thread(_count)(list(hub.rooms)))
             except Exception:
                 log.exception("meter_failed")
 
@@ -68,9 +68,8 @@ class Meter:
                 total = await in_thread(add_likes)(room_id, count)
                 publish(room_id, numbers={"likes": total})
 
-    def _tell_online(self) -> None:
-        for room_id in list(hub.rooms):
-            online = presence.online(room_id)
+    def _tell_online(self, counts: dict[int, int]) -> None:
+        for room_id, online in counts.items():
             known, views = self._told.get(room_id, (-1, -1))
             if online != known:
                 self._told[room_id] = (online, views)
@@ -92,6 +91,12 @@ class Meter:
         if views != self._told.get(room_id, (-1, -1))[1]:
             self._told[room_id] = (online, views)
             publish(room_id, numbers={"views": views, "online": online})
+
+
+def _count(rooms: list[int]) -> dict[int, int]:
+    """People online, by room; asks the other processes."""
+    presence.share()
+    return {room_id: presence.online(room_id) for room_id in rooms}
 
 
 def add_likes(room_id: int, count: int) -> int:

@@ -36,15 +36,21 @@ def home() -> Iterator[Path]:
 class Run:
     """One `bin/run`, without the demo's crowd."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
         self.port = int(environment.get("PORT") or free_port())
         kept = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG"}}
         environment = kept | {"LIVESHOP_HOME": str(home), "PORT": str(self.port), "DEMO": "0", "PYTHONUNBUFFERED": "1"} | environment
         self.log = home / "run.log" if home.is_dir() else Path(tempfile.mkstemp()[1])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "liveshop.runner"], cwd=REPOSITORY, env=environment, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", "liveshop.runner", *arguments],
+                cwd=REPOSITORY,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
+        self.environment = environment
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
@@ -61,6 +67,15 @@ class Run:
 
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def servers(self) -> list[psutil.Process]:
+        """The server processes, oldest first."""
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):  # it may end while we look
+                if any(part in ("daphne", "uvicorn") for part in process.cmdline()):
+                    found.append(process)
+        return sorted(found, key=lambda process: process.create_time())
 
     def stop(self, number: int = signal.SIGINT) -> int:
         self.process.send_signal(number)
