@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ class Pipe:
     def __init__(self) -> None:
         self.waiting = 0
         self.frames: list[Frame] = []
+        self.aborts = 0
 
     def write(self, built: Frame) -> None:
         self.frames.append(built)
@@ -23,6 +25,9 @@ class Pipe:
 
     def backlog(self) -> int:
         return self.waiting
+
+    def abort(self) -> None:
+        self.aborts += 1
 
 
 @pytest.fixture
@@ -78,6 +83,34 @@ class TestSlowReader:
         clock[0] += 0.2
         assert member.is_stuck()
         pipe.waiting = 0
+        assert not member.is_stuck()
+
+
+class TestClosing:
+    def test_a_socket_that_never_takes_its_close_code_is_cut_off_once(self, pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[int] = []
+
+        async def never(code: int) -> None:
+            asked.append(code)
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(members, "CLOSING_S", 0.05)
+        member = Member(None, pipe, never)  # type: ignore[arg-type]
+
+        async def errand() -> None:
+            await asyncio.gather(member.close(4008), member.close(4003))
+            await asyncio.sleep(0.1)
+
+        asyncio.run(errand())
+        assert asked == [4008]
+        assert pipe.aborts == 1
+
+    def test_nothing_follows_the_close_code(self, member: Member, pipe: Pipe) -> None:
+        member.is_behind = True
+        member.is_closing = True
+        assert member.offer(frame({"t": "tick"}), Lane.STATE)
+        assert not pipe.frames
+        assert not member.can_recover()
         assert not member.is_stuck()
 
 

@@ -36,6 +36,7 @@ class Viewer:
         self.seq, self.joins, self.now = 0, 0, 0
         self.panels: dict[str, str] = {}
         self.bars: dict[str, list[int]] = {}
+        self.online = 0
         self.lines: list[str] = []
         self.codes: list[int] = []
         self.frames: list[str] = []
@@ -87,6 +88,7 @@ class Viewer:
         if "panels" in frame and frame["seq"] >= self.seq:
             self.panels |= frame["panels"]
             self.seq = frame["seq"]
+        self.online = frame.get("online", self.online)
         self.bars |= frame.get("bars") or {}
         self.lines += [line["id"] for line in frame.get("chat") or []]
 

@@ -105,9 +105,9 @@ class FullLog(UvicornSite):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("as_json", ["0", "1"])
-def test_the_disk_of_the_log_is_full(as_json: str, room: Room) -> None:
-    site = FullLog(Path("/dev/full"), LOG_LEVEL="DEBUG", LOG_JSON=as_json).start()
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_disk_of_the_log_is_full(form: str, room: Room) -> None:
+    site = FullLog(Path("/dev/full"), LOG_LEVEL="DEBUG", LOG_FORMAT=form).start()
     deal = make_deal(room, total=5)
     item = cast.make_shelf_item(room)
     viewers = [Viewer(site, room, user) for user in make_people(8)]
