@@ -22,7 +22,7 @@ from liveshop.clock import now
 from liveshop.refusals import Refused
 from liveshop.threads import in_thread
 from rooms import chat, stage
-from rooms.models import Room, RoomEvent, ShelfItem, ShowState
+from rooms.models import Room, RoomEvent, ShelfItem, Show, ShowState
 
 HANDS_OFF = timedelta(minutes=3)
 PAUSE_S = (22, 38)
@@ -89,6 +89,8 @@ class Director:
 
     def _be_live(self, room: Room) -> None:
         show = stage.current_show(room)
+        if show is None:  # marked before it begins: demo shows are not recorded
+            Show.objects.create(room=room, title=room.title, planned_at=now(), is_demo=True)
         if show is None or show.state != ShowState.LIVE:
             started = stage.go_live(room=room, by=room.anchor)
             type(started).objects.filter(pk=started.pk).update(is_demo=True)

@@ -113,6 +113,7 @@ class Broadcast:
             self._emit(output)
         self._is_over = True
         place = self.place
+        log.info("stream_ended", room=place.room.slug, session=self.session.public_id, why=why)
         if place.broadcast is self:
             place.broadcast = None
             place.channel.end()
@@ -155,14 +156,19 @@ class Broadcast:
             return
         self.show = show
         log.info("stream_on_air", room=self.place.room.slug, show=show.public_id, source=self.session.source)
+        if not show.is_demo:  # a demo left running must not fill the disk with its loop
+            self._recorder = self._record(show)
+        if self.place.broadcast is self:
+            self.place.channel.set_state("air", self.session.public_id)
+
+    def _record(self, show: Show) -> Recorder:
+        """A recording from the last keyframe on."""
         recorder = Recorder(self.session, show)
         if self._init:
             recorder.add(self._init, time.time())
         for part, wall in self._group:
             recorder.add(part, wall)
-        self._recorder = recorder
-        if self.place.broadcast is self:
-            self.place.channel.set_state("air", self.session.public_id)
+        return recorder
 
     async def _watch(self) -> None:
         """Every other second: the figures, and what must not go on."""

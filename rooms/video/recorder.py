@@ -1,6 +1,8 @@
 """Writes one publisher's recording beside the stream: a slow or full disk costs the recording, never the show."""
 
 import asyncio
+import errno
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from rooms.video.models import Recording, StreamSession
 from rooms.video.packager import Init, Output, Part
 
 MAX_WAITING = 300  # parts; a minute
+LOOK_PARTS = 50
+ROOM_LEFT_BYTES = 1 << 30  # the database shares this disk; a recording must not take its last room
 log = structlog.get_logger(__name__)
 _disk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="disk")
 
@@ -28,6 +32,7 @@ class Recorder:
         self.trouble = ""
         self._waiting: asyncio.Queue[tuple[Output, float] | None] = asyncio.Queue(MAX_WAITING)
         self._writer: recording.Writer | None = None
+        self._count = 0
         self._row: Recording | None = None
         self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -52,7 +57,7 @@ class Recorder:
                 if not self.trouble:
                     await self._write(*item)
         except OSError as failure:
-            self.trouble = "disk_full" if failure.errno == 28 else "disk_failed"
+            self.trouble = "disk_full" if failure.errno == errno.ENOSPC else "disk_failed"
             log.error("recording_stopped", room=self.session.room.slug, error=str(failure))
         except Exception:
             self.trouble = "disk_failed"
@@ -71,7 +76,8 @@ class Recorder:
             self._writer = await loop.run_in_executor(_disk, recording.Writer, Path(settings.RECORDINGS_ROOT) / stem, output)
             self._row = await in_thread(self._new_row)(f"{stem}.mp4", output)
         elif self._writer is not None and isinstance(output, Part):
-            await loop.run_in_executor(_disk, self._writer.add, output, wall)
+            self._count += 1
+            await loop.run_in_executor(_disk, _append, self._writer, output, wall, self._count % LOOK_PARTS == 1)
 
     def _new_row(self, path: str, init: Init) -> Recording:
         video = init.tracks.video
@@ -85,6 +91,12 @@ class Recorder:
         await asyncio.get_running_loop().run_in_executor(_disk, writer.close)
         if row is not None:
             await in_thread(_note_end)(row, round(writer.duration_ms), writer.size)
+
+
+def _append(writer: recording.Writer, part: Part, wall: float, looks: bool) -> None:
+    if looks and shutil.disk_usage(writer.path.parent).free < ROOM_LEFT_BYTES:
+        raise OSError(errno.ENOSPC, "little room is left on the disk")
+    writer.add(part, wall)
 
 
 def _note_end(row: Recording, duration_ms: int, size: int) -> None:

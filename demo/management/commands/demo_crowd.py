@@ -11,13 +11,15 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.management.base import BaseCommand
+from django.db.models import Q
 
 from accounts.models import User
-from demo import buyers
+from demo import buyers, streaming
 from demo.crowd import Mood, Viewer
 from demo.logins import LOGINS
 from demo.show import TALK, Director
-from rooms.models import Room, ShowState
+from rooms.models import Room
+from rooms.stage import RUNNING
 
 LINES = json.loads((Path(__file__).parents[2] / "content" / "lines.json").read_text(encoding="utf-8"))
 MAIN = Mood(talk=0.014, like=0.05, claims=0.85, stays_s=600)
@@ -50,7 +52,9 @@ async def evening() -> None:
 
 def assemble() -> list[Any]:
     """One director a live room, a crowd sized by its followers, and the buyers."""
-    rooms = list(Room.objects.filter(anchor__is_demo=True, shows__state=ShowState.LIVE).distinct().order_by("-follower_count"))
+    # A site that was stopped leaves its show waiting for the stream, or ended for want of it.
+    on_air = Q(shows__state__in=RUNNING) | Q(shows__is_demo=True, shows__end_reason="stream lost")
+    rooms = list(Room.objects.filter(on_air, anchor__is_demo=True, is_banned=False).distinct().order_by("-follower_count"))
     # The accounts handed out at the door stay out of the crowd.
     strangers = User.objects.filter(is_demo=True, is_anchor=False, is_staff=False, shops=None).exclude(
         username__in=[name for *_, name in LOGINS]
@@ -59,6 +63,7 @@ def assemble() -> list[Any]:
     sessions = {person.pk: _session(person) for person in people}
     base = f"http://127.0.0.1:{settings.PORT}"
     errands: list[Any] = [Director(room.slug).run() for room in rooms]
+    errands += [streaming.stream(room.slug) for room in rooms[:1]]
     for rank, room in enumerate(rooms):
         count = settings.DEMO_CROWD if rank == 0 else max(4, settings.DEMO_CROWD // (3 + 2 * rank))
         for n in range(count):

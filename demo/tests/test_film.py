@@ -1,0 +1,45 @@
+"""The demo's film: drawn from the shelf's own pictures, streamed by the same door as any encoder, and out of a person's way."""
+
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from django.conf import settings
+
+from demo import film, streaming
+from rooms.models import MediaServer, Room, StreamKey
+from rooms.video import keys, sessions
+
+
+def test_the_film_moves_has_keyframes_each_second_and_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film, "SCENE_S", 2)
+    target = tmp_path / "film.mp4"
+    film.make(str(target), [str(settings.BASE_DIR / "static" / "img" / "goods" / "1f34e.webp")])
+    with av.open(str(target)) as file:
+        keyframes = [packet.is_keyframe for packet in file.demux(file.streams.video[0]) if packet.size]
+        assert (len(keyframes), sum(keyframes)) == (40, 2)
+    with av.open(str(target)) as file:
+        pictures = [bytes(frame.planes[0]) for frame in file.decode(video=0)]
+        assert len(set(pictures)) > 35
+    with av.open(str(target)) as file:
+        assert max(max(memoryview(frame.planes[0]).cast("B").cast("f")) for frame in file.decode(audio=0)) > 0.01
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_steps_back_for_whoever_streams(room: Room, settings: Any, tmp_path: Path) -> None:
+    settings.HOME, settings.RTMP_BIND = tmp_path, "0.0.0.0"
+    assert streaming._address(room.slug) == "", "no media process"
+    MediaServer.objects.create(name="m", rtmp_port=1940)
+    address = streaming._address(room.slug)
+    assert address.startswith("rtmp://127.0.0.1:1940/live/")
+    assert keys.room_of(address.rsplit("/", 1)[1]) == room
+    assert streaming._address(room.slug) == address, "the same key after a restart"
+    session = sessions.open_session(room=room, source="camera")
+    assert streaming._address(room.slug) == "", "somebody streams"
+    sessions.close_session(session=session, reason="camera_closed")
+    assert streaming._address(room.slug) == address
+    own = keys.make(room=room, by=room.anchor)
+    assert streaming._address(room.slug) == "", "the anchor has an encoder of her own"
+    assert keys.room_of(own) == room
+    assert StreamKey.objects.count() == 1
