@@ -3,6 +3,7 @@
 import array
 import io
 import math
+import random
 import struct
 import sys
 import time
@@ -17,6 +18,7 @@ import av
 RATE = 44_100
 FRAME = 1024
 CLOCK_LINES = 32
+FAINT = bytes(100 + (value & 31) for value in range(256))
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Source:
     audio: str = "aac"
     clock: bool = False  # the time of day as 32 blocks of black and white along the upper edge
     kbps: int = 0
+    noisy: bool = False  # costs the encoder its whole bitrate
 
 
 def write(target: Any, source: Source, format: str, **options: Any) -> None:
@@ -49,11 +52,12 @@ def push(out: Any, source: Source, pace: Callable[[float, float], None] | None =
     if source.kbps:
         video.bit_rate = source.kbps * 1000
     if source.video == "libx264":
+        most = f":vbv-maxrate={source.kbps}:vbv-bufsize={source.kbps // 2}" if source.kbps else ""
         live = ":rc-lookahead=0:sync-lookahead=0" if pace else ""
         video.options = {
             "preset": "ultrafast",
             **({"tune": "zerolatency"} if source.clock else {}),
-            "x264-params": f"keyint={source.keyframes}:scenecut=0{live}",
+            "x264-params": f"keyint={source.keyframes}:scenecut=0{live}{most}",
         }
     audio = out.add_stream(source.audio, rate=RATE if source.audio == "aac" else 48_000) if source.audio else None
     if audio is not None:
@@ -86,6 +90,9 @@ def picture(source: Source, number: int) -> Any:
     row = slope[:left] + bytes([250]) * 24 + slope[left + 24 :]
     upper = _clock(source) if source.clock else b""
     for plane, content in zip(frame.planes, (row, bytes([90]) * (source.width // 2), bytes([160]) * (source.width // 2)), strict=True):
+        if source.noisy:
+            plane.update(random.Random(number).randbytes(plane.buffer_size).translate(FAINT))
+            continue
         lines = content.ljust(plane.line_size, b"\0")
         head = CLOCK_LINES if upper and plane.width == source.width else 0
         plane.update(upper.ljust(plane.line_size, b"\0") * head + lines * (plane.height - head))
