@@ -9,7 +9,7 @@ from django.utils import translation
 from liveshop import wiring
 from liveshop.wiring import ROOM_PANELS
 from rooms.models import Room, Show, ShowState
-from rooms.video import addresses, sessions
+from rooms.video import addresses, replays, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,13 @@ def stage(room: Room) -> Panel:
     """State, picture and countdown of the stage."""
     show = shown_show(room)
     stream = sessions.on_air(show) if show and show.state == ShowState.LIVE else None
-    context = {"show": show, "state": ShowState(show.state) if show else None, "states": ShowState, "stream": stream}
+    context = {
+        "show": show,
+        "state": ShowState(show.state) if show else None,
+        "states": ShowState,
+        "stream": stream,
+        "has_replay": replays.has_film(show),
+    }
     return Panel("rooms/_stage.html", context | ({"hls": addresses.hls_path(room.public_id)} if stream else {}))
 
 

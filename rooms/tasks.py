@@ -9,9 +9,9 @@ from procrastinate.contrib.django import app
 from liveshop.refusals import Refused
 from rooms import stage
 from rooms.models import Show, ShowState
-from rooms.video.tasks import close_silent
+from rooms.video.tasks import close_silent, remove_old
 
-__all__ = ["close_silent", "end_abandoned"]  # the worker finds an app's jobs in its module `tasks`
+__all__ = ["close_silent", "end_abandoned", "remove_old"]  # the worker finds an app's jobs in its module `tasks`
 
 
 @app.periodic(cron="* * * * * */10")  # every ten seconds

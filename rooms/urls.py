@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from rooms import views
+from rooms.video import views as video
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("live/<slug:slug>", views.room, name="room"),
@@ -10,5 +11,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("live/<slug:slug>/follow", views.follow, name="room_follow"),
     path("live/<slug:slug>/reserve", views.reserve, name="room_reserve"),
     path("live/<slug:slug>/share", views.share, name="room_share"),
+    path("live/<slug:slug>/shows/<str:show>", video.replay, name="replay"),
+    path("live/<slug:slug>/shows/<str:show>/film.json", video.film_json, name="replay_film"),
+    path("live/<slug:slug>/shows/<str:show>/index.m3u8", video.film_playlist, name="replay_playlist"),
+    path("live/<slug:slug>/shows/<str:show>/<int:number>", video.clip, name="clip"),
+    path("recordings/<str:public_id>.mp4", video.recording, name="recording"),
     path("studio/", include("rooms.studio.urls")),
 ]

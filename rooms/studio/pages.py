@@ -156,5 +156,6 @@ def report(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     show = get_object_or_404(Show, room=desk.room, public_id=public_id)
     pins = show.pins.select_related("item__product", "by").order_by("started_at")
     context = {"desk": desk, "room": desk.room, "show": show, "drawing": drawing.draw(show), "pins": pins}
+    context["recordings"] = show.recordings.filter(removed_at=None, duration_ms__gt=0)
     context["gpm_fen"] = show.sales_fen * 1000 // show.view_count if show.view_count else None
     return render(request, "studio/report.html", context)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -42,7 +43,7 @@ LATENESS = """
 
 @pytest.fixture
 def media(site: Site, tmp_path: Path) -> Iterator[Media]:
-    process = Media(tmp_path, MEDIA_SERVER=settings.MEDIA_SERVER)
+    process = Media(tmp_path, MEDIA_SERVER=settings.MEDIA_SERVER, RECORDINGS_ROOT=str(settings.RECORDINGS_ROOT))
     process.socket = Path(settings.MEDIA_SERVER.removeprefix("unix:"))
     process.start()
     yield process
@@ -234,3 +235,44 @@ def test_the_camera_of_the_browser_goes_to_every_screen(media: Media, filming, p
     studio.get_by_role("button", name="关闭摄像头").click()
     expect(watching.locator("#panel-stage")).to_contain_text("主播马上回来", timeout=8000)
     assert room.streams.get().end_reason == "camera_closed"
+
+
+def until(page: Page, true: str, wait_s: float = 15) -> None:
+    """Waits for an expression; the page's policy allows no evaluation inside of it."""
+    deadline = time.monotonic() + wait_s
+    while not page.evaluate(true):
+        assert time.monotonic() < deadline, true
+        page.wait_for_timeout(100)
+
+
+def test_the_replay_plays_seeks_and_a_clip_shows_its_product(media: Media, encode, desktop, phone, axe, room: Room) -> None:
+    item = cast.make_shelf_item(room, cast.make_product(title="洛川红富士 5斤装"))
+    encoder = encode(room)
+    soon(lambda: room.streams.exclude(show=None).exists())
+    time.sleep(3)
+    stage.pin(room=room, item=item, by=room.anchor)
+    time.sleep(5)
+    stage.unpin(room=room, by=room.anchor)
+    time.sleep(2)
+    stage.end_show(room=room, by=room.anchor)
+    encoder.process.wait(10)
+    soon(lambda: room.recordings.exclude(ended_at=None).exists())
+    page = desktop()
+    page.goto("/live/axia")
+    page.get_by_role("link", name="看回放").click()
+    until(page, "document.getElementById('film').readyState >= 2")
+    assert page.evaluate("document.getElementById('film').duration") > 8
+    page.evaluate("document.getElementById('film').muted = true")
+    page.get_by_role("button", name="跳到").click()
+    until(page, "document.getElementById('film').currentTime > 3.5")
+    assert page.evaluate("document.getElementById('film').videoWidth") == 640
+    page.screenshot(path="/tmp/video-replay.png")
+    axe(page)
+    page.get_by_role("link", name="讲解片段").click()
+    until(page, "document.getElementById('film').currentTime > 1")
+    expect(page.get_by_role("heading", level=1)).to_have_text("洛川红富士 5斤装")
+    axe(page)
+    watching = phone()
+    watching.goto(page.url)
+    until(watching, "document.getElementById('film').readyState >= 2")
+    watching.screenshot(path="/tmp/video-clip-phone.png")
