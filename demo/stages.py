@@ -66,7 +66,9 @@ def pick_from_the_pool(room: Room) -> None:
 def show(room: Room, entry: dict[str, Any]) -> None:
     """The show in the state the content says; a passed date is moved on, a room that should be live goes live again."""
     present = stage.current_show(room)
-    if entry["state"] == "live" and (present is None or present.state != ShowState.LIVE):
+    if entry["state"] == "live" and present is not None and present.state == ShowState.INTERRUPTED:
+        stage.resume(room=room)  # the site was stopped, and with it the demo's stream
+    elif entry["state"] == "live" and (present is None or present.state != ShowState.LIVE):
         stage.go_live(room=room, by=room.anchor, title=entry["title"])
     elif entry["state"] == "soon":
         Show.objects.filter(room=room, state=ShowState.UPCOMING, planned_at__lte=now()).delete()

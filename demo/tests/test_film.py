@@ -7,8 +7,9 @@ import av
 import pytest
 from django.conf import settings
 
-from demo import film, streaming
-from rooms.models import MediaServer, Room, StreamKey
+from demo import film, stages, streaming
+from rooms import stage
+from rooms.models import MediaServer, Room, ShowState, StreamKey
 from rooms.video import keys, sessions
 
 
@@ -43,3 +44,15 @@ def test_it_steps_back_for_whoever_streams(room: Room, settings: Any, tmp_path: 
     assert streaming._address(room.slug) == "", "the anchor has an encoder of her own"
     assert keys.room_of(own) == room
     assert StreamKey.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_site_that_was_stopped_goes_on_air_again(room: Room) -> None:
+    entry = {"state": "live", "title": "现摘红富士，今晚开园"}
+    stage.interrupt(room=room)
+    stages.show(room, entry)
+    assert room.shows.get().state == ShowState.LIVE
+    stage.interrupt(room=room)
+    stage.end_show(room=room, by=None, reason="stream lost")
+    stages.show(room, entry)
+    assert list(room.shows.order_by("pk").values_list("state", flat=True)) == [ShowState.ENDED, ShowState.LIVE]

@@ -22,7 +22,7 @@ from tests import cast
 from tests.browser.site import Site
 from tests.sockets.conftest import make_ticket
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.faults]  # alone: encoders run in real time
 Pushes = Callable[..., Push]
 
 
