@@ -30,6 +30,7 @@ class Child:
     once: bool = False
     pass_fds: tuple[int, ...] = ()
     tells_ready: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
     is_needed: bool = False  # by the others, until they are gone
     process: "subprocess.Popen[bytes] | None" = None
     _pipe: int = -1
@@ -38,7 +39,7 @@ class Child:
     def start(self) -> None:
         """In a session of its own, so that Ctrl-C reaches only the supervisor, which stops all in order."""
         self._close_pipe()
-        environment, inherited = dict(os.environ), self.pass_fds
+        environment, inherited = os.environ | self.environment, self.pass_fds
         if self.tells_ready:
             self._pipe, theirs = os.pipe()
             environment["READY_FD"], inherited = str(theirs), (*inherited, theirs)
@@ -65,7 +66,9 @@ class Child:
 
     def successor(self) -> "Child":
         """Another one like it, not started yet."""
-        return Child(self.name, self.command, once=self.once, pass_fds=self.pass_fds, tells_ready=self.tells_ready)
+        return Child(
+            self.name, self.command, once=self.once, pass_fds=self.pass_fds, tells_ready=self.tells_ready, environment=self.environment
+        )
 
     def leave(self) -> None:
         """Let it finish what it has, then be gone."""

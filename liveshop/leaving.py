@@ -6,15 +6,21 @@ So a site of several processes can be restarted one by one without losing a clai
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import structlog
+from django.db import connection
 
-from liveshop import wiring
+from liveshop import health, metrics, wiring
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+LINGER_S = 0.5  # who was accepted just now has not asked yet
+READY_WAIT_S = 15.0
 PATIENCE_S = 8.0  # below the ten seconds after which `bin/run` and systemd kill
 log = structlog.get_logger(__name__)
 
@@ -56,11 +62,14 @@ class Leaving:
             return  # not the main thread's loop: whoever runs it stops it
 
     def _leave(self) -> None:
+        health.Stopping.is_set = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._finish())
 
     async def _finish(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
+        _stop_accepting(getattr(self._server_stops, "__self__", None))
+        await asyncio.sleep(LINGER_S)
         for path in wiring.LEAVING:
             try:
                 async with asyncio.timeout(max(0.1, deadline - time.monotonic())):
@@ -75,8 +84,47 @@ class Leaving:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _tell_ready(self) -> None:
-        """`bin/run` gave us a pipe to say that the application is loaded."""
-        pipe = os.environ.pop("READY_FD", "")
-        if pipe:
+        """`bin/run` gave us a pipe, or systemd a socket, to say that we can serve; what replaces another waits for that."""
+        pipe, notify = os.environ.pop("READY_FD", ""), os.environ.pop("NOTIFY_SOCKET", "")
+        if not pipe and not notify:
+            return
+        with ThreadPoolExecutor(1) as apart:  # some servers load the application inside their loop
+            is_ready = apart.submit(_is_ready).result()
+        if is_ready and pipe:
             os.write(int(pipe), b"1")
+        if is_ready and notify:
+            _notify(notify)
+        if pipe:
             os.close(int(pipe))
+        metrics.sample_forever()
+
+
+def _stop_accepting(owner: Any) -> None:
+    """Close our copies of the listening sockets: new people go to who inherited the same. `owner` of the server's own handler of
+    SIGTERM is uvicorn's server or Daphne's reactor; without either, new people are answered until the end.
+    """
+    for server in getattr(owner, "servers", ()):
+        server.close()
+    for reader in owner.getReaders() if hasattr(owner, "getReaders") else ():
+        if hasattr(reader, "stopListening"):
+            reader.stopListening()
+
+
+def _is_ready() -> bool:
+    """Whether `/readyz` says so. After a while we serve all the same, so that people read why they wait."""
+    deadline = time.monotonic() + READY_WAIT_S
+    try:
+        while reason := health.unready():
+            if time.monotonic() > deadline:
+                log.warning("not_ready", reason=reason)
+                return False
+            time.sleep(0.3)
+    finally:
+        connection.close()
+    return True
+
+
+def _notify(address: str) -> None:
+    """systemd's protocol."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)

@@ -8,6 +8,7 @@ import ipaddress
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -98,11 +99,25 @@ def _sample_jobs() -> None:
 
 
 def _registry() -> CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder is None:
         return REGISTRY
+    for path in Path(folder).glob("gauge_live*.db"):  # an ended process has no sockets any more; what it counted stays
+        if not _is_running(int(path.stem.rpartition("_")[2])):
+            path.unlink(missing_ok=True)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _may_read(request: HttpRequest) -> bool:

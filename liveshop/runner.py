@@ -52,13 +52,14 @@ def main() -> int:
     try:
         if asked.restart:
             return restart(home)
+        redis = fleet.need_redis(home) if asked.processes > 1 else None
         settings, database = prepare(home)
-        serve(settings, running, home, asked)
+        serve(settings, running, asked, redis)
         greet(settings, time.monotonic() - started)
         watch(running, database)
     except KeyboardInterrupt:
         return 0
-    except (CannotRun, DatabaseUnavailable, children.KeepsDying) as problem:
+    except (CannotRun, fleet.CannotServe, DatabaseUnavailable, children.KeepsDying) as problem:
         return _fail(str(problem))
     except OSError as problem:
         return _fail(f"{problem.strerror or problem}: {problem.filename or home}")
@@ -126,19 +127,16 @@ def prepare_site(settings: ModuleType, home: Path) -> None:
             manage(home, "demo_seed")
 
 
-def serve(settings: ModuleType, running: list[Child], home: Path, asked: argparse.Namespace) -> None:
+def serve(settings: ModuleType, running: list[Child], asked: argparse.Namespace, redis: Child | None) -> None:
     """Start the servers, the worker and, on a demo site, the crowd; returns when pages are served. Raises CannotRun."""
-    fleet.share_out(asked.processes)
-    if asked.processes > 1 and not settings.REDIS_URL:
-        redis = fleet.redis_of_our_own(home)
-        if redis is None:
-            raise CannotRun("several processes talk through Redis: set REDIS_URL, or install redis-server")
+    fleet.share_out(settings.DATABASE_URL, asked.processes)
+    if redis:
         running.append(redis)
         redis.start()
-    listening = servers.listen(settings.BIND, settings.PORT)
+    listening = servers.listen(settings.BIND, settings.PORT, asked.processes)
     at = {"host": settings.BIND, "port": settings.PORT, "behind_proxy": settings.BEHIND_TLS}
-    server_processes = fleet.build(listening, count=asked.processes, with_uvicorn=asked.uvicorn, **at)
-    others = [Child("job worker", [*MANAGE, "procrastinate", "worker", "--concurrency", "8"]), Child("live video", [*MANAGE, "livemedia"])]
+    server_processes = fleet.build(listening, with_uvicorn=asked.uvicorn, **at)
+    others = [Child(fleet.WORKER, [*MANAGE, "procrastinate", "worker", "--concurrency", "8"]), Child("live video", [*MANAGE, "livemedia"])]
     if settings.DEMO and (DEMO_COMMANDS / "demo_crowd.py").exists():
         others.append(Child("demo crowd", [*MANAGE, "demo_crowd"], once=True))
     kind = "uvicorn" if asked.uvicorn else "Daphne"
@@ -146,17 +144,28 @@ def serve(settings: ModuleType, running: list[Child], home: Path, asked: argpars
         for server in server_processes:
             running.append(server)
             server.start()
+        for server in server_processes:
+            if not server.is_ready(READY_S):
+                raise CannotRun(f"the {server.name} did not get ready; what it printed is above")
         await_pages(settings, server_processes[0])
     with step("at its side: " + ", ".join(child.name for child in others)):
         for child in others:
             running.append(child)
             child.start()
-    (home / PID_FILE).write_text(str(os.getpid()))
+    (homes.data_home() / PID_FILE).write_text(str(os.getpid()))
 
 
 def watch(running: list[Child], database: EmbeddedPostgres | None) -> None:
-    """Until a signal: children that die are started again, and so is a killed database; SIGUSR1 replaces the servers."""
-    wanted = threading.Event()
+    """Until a signal: children that die are started again, and so is a killed database; SIGUSR1 or SIGHUP replaces the servers."""
+    wanted, had_terminal = threading.Event(), has_terminal()
+
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        """The end when the terminal that it was started from is gone, as for any program."""
+        if had_terminal and not has_terminal():
+            raise KeyboardInterrupt
+        wanted.set()
+
+    signal.signal(signal.SIGHUP, hang_up)
     signal.signal(signal.SIGUSR1, lambda _number, _frame: wanted.set())
     while True:
         wanted.wait(WATCH_S)
@@ -173,6 +182,15 @@ def watch(running: list[Child], database: EmbeddedPostgres | None) -> None:
             told = child.watch()
             if told:
                 say(told)
+
+
+def has_terminal() -> bool:
+    """Whether this process still has a terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def shut(running: list[Child], database: EmbeddedPostgres | None) -> None:

@@ -9,12 +9,15 @@ MESSAGE_CAP_BYTES = 16_384  # the longest command of a room page is a chat line
 HTTP_TIMEOUT_S = 60
 
 
-def listen(host: str, port: int) -> int:
-    """The descriptor of the site's own socket, open as long as this process: servers inherit it, so that connections wait
-    and are not refused while one is started again.
+def listen(host: str, port: int, count: int = 1) -> list[int]:
+    """Descriptors of the site's own sockets, one for each server process, open as long as this process: servers inherit them,
+    so that connections wait and are not refused while one is started again.
+
+    With a socket each the kernel spreads connections evenly; of one shared socket whoever wakes first takes more than its share.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG).detach()
+    made = [socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=count > 1) for _ in range(count)]
+    return [each.detach() for each in made]
 
 
 def daphne(*, host: str, port: int, fd: int | None = None, behind_proxy: bool = False, application: str = APPLICATION) -> list[str]:

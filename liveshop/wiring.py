@@ -55,6 +55,7 @@ LEAVING: list[str] = [
     "campaigns.claims:finish",
     "rooms.realtime.hub:send_away",
     "campaigns.claims:finish",
+    "rooms.realtime.meter:write_all",
 ]
 
 # A person's own state in a room (claims held, coupons, waitlist), drawn below the shared panels: function(room, user) -> str.

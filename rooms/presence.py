@@ -70,6 +70,12 @@ def take_joined(room_id: int) -> list[str]:
         return _joined.pop(room_id, [])
 
 
+def rooms_joined() -> set[int]:
+    """Rooms that somebody entered since `take_joined`."""
+    with _lock:
+        return {room_id for room_id, people in _joined.items() if people}
+
+
 def share() -> None:
     """Tell the other processes who is here, and learn who came from another one. Waits for Redis: for threads."""
     if not settings.REDIS_URL:

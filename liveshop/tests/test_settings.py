@@ -122,7 +122,16 @@ def names_in_code() -> set[str]:
         for path in (REPOSITORY / folder).rglob("*.py"):
             if "test_" not in path.name and "tests/race" not in str(path) and "tests/faults" not in str(path):
                 names |= set(read_names(ast.parse(path.read_text(encoding="utf-8"))))
-    return names - {"PATH", "DJANGO_SETTINGS_MODULE", "PYTHONUNBUFFERED", "DJANGO_ALLOW_ASYNC_UNSAFE", "XDG_DATA_HOME", "READY_FD"}
+    return names - {
+        "PATH",
+        "DJANGO_SETTINGS_MODULE",
+        "PYTHONUNBUFFERED",
+        "DJANGO_ALLOW_ASYNC_UNSAFE",
+        "XDG_DATA_HOME",
+        "READY_FD",
+        "NOTIFY_SOCKET",
+        "PROMETHEUS_MULTIPROC_DIR",
+    }
 
 
 def read_names(tree: ast.Module) -> list[str]:

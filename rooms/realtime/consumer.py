@@ -22,6 +22,7 @@ from liveshop.refusals import Code, Refused, as_json
 from liveshop.threads import in_thread
 from rooms import presence
 from rooms.models import Room
+from rooms.realtime import sinks
 from rooms.realtime.connection import Connection
 from rooms.realtime.figures import JOINS
 from rooms.realtime.frames import frame
@@ -55,11 +56,11 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
     await hub.start()
     meter.start()
     if refusal := hub.refusal_of(ticket):
-        await send({"type": "websocket.close", "code": refusal})
+        await sinks.close(send, refusal)
         return
 
     async def close(code: int) -> None:
-        await send({"type": "websocket.close", "code": code})
+        await sinks.close(send, code)
 
     member = Member(ticket, sink_for(send), close)
     connection = Connection(
@@ -113,7 +114,7 @@ class Session:
     def __init__(self, connection: Connection, member: Member) -> None:
         self.connection = connection
         self.member = member
-        self.at_work: set[asyncio.Task[None]] = set()
+        self.at_work = member.at_work
         self.strikes = 0
         self.window_began = time.monotonic()
         self.in_window = 0
@@ -125,7 +126,8 @@ class Session:
                 message = await receive()
                 if message["type"] == "websocket.disconnect":
                     return
-                self._take(message.get("text"))
+                if not self.member.is_closing:  # no answer could follow the close code: she asks the next process
+                    self._take(message.get("text"))
                 if self.strikes > MAX_STRIKES:
                     await self.member.close(CLOSE_ABUSE)
                     return

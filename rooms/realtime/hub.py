@@ -32,7 +32,7 @@ CLOSE_BANNED = 4003
 CLOSE_SLOW = 4008
 CLOSE_LOGGED_OUT = 4010
 CLOSE_RENEW = 4001  # what the ticket says of her has changed: the page asks for a new one
-CLOSE_RESTART = 4012  # Daphne cannot send 1012
+CLOSE_RESTART = 1012
 SEND_AWAY_S = 3.0
 SEND_AWAY_AT_ONCE = 50
 _CODES = {"logged_out": CLOSE_LOGGED_OUT, "changed": CLOSE_RENEW}
@@ -236,7 +236,7 @@ class Hub:
         pause_s = min(0.05, SEND_AWAY_S * SEND_AWAY_AT_ONCE / max(len(members), 1))
         for start in range(0, len(members), SEND_AWAY_AT_ONCE):
             await asyncio.gather(
-                *[member.close(CLOSE_RESTART) for member in members[start : start + SEND_AWAY_AT_ONCE]], return_exceptions=True
+                *[member.send_away(CLOSE_RESTART) for member in members[start : start + SEND_AWAY_AT_ONCE]], return_exceptions=True
             )
             await asyncio.sleep(pause_s)
 

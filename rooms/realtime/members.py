@@ -15,6 +15,7 @@ AMBIENCE_BYTES = 32_768
 TALK_BYTES = 98_304
 STATE_BYTES = 262_144
 PATIENCE_S = 10.0
+ANSWERS_S = 2.0
 CLOSING_S = 5.0  # for the close code to go out and be answered; then the line is cut
 
 
@@ -29,12 +30,13 @@ class Lane(IntEnum):
 class Member:
     """A joined socket."""
 
-    __slots__ = ("_close", "is_behind", "is_closing", "sink", "stuck_since", "ticket")
+    __slots__ = ("_close", "at_work", "is_behind", "is_closing", "sink", "stuck_since", "ticket")
 
     def __init__(self, ticket: Ticket, sink: Sink, close: Callable[[int], Awaitable[None]]) -> None:
         self.ticket = ticket
         self.sink = sink
         self._close = close
+        self.at_work: set[asyncio.Task[None]] = set()  # commands without an answer
         self.is_behind = False
         self.is_closing = False
         self.stuck_since = 0.0
@@ -62,6 +64,14 @@ class Member:
         with suppress(OSError, RuntimeError, TimeoutError):  # it went first
             async with asyncio.timeout(CLOSING_S):
                 await self._close(code)
+
+    async def send_away(self, code: int) -> None:
+        """Close after the answers that it waits for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWERS_S):
+                while self.at_work:
+                    await asyncio.wait(self.at_work)
+        await self.close(code)
 
     @property
     def is_lagging(self) -> bool:

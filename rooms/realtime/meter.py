@@ -54,11 +54,21 @@ class Meter:
                 if time.monotonic() - written_at >= WRITE_S:
                     written_at = time.monotonic()
                     self._liked.clear()
-                    for room_id in list(hub.rooms):
-                        await in_thread(self._write)(room_id)
+                    await self._write_rooms()
                 self._tell_online(await in_thread(_count)(list(hub.rooms)))
             except Exception:
                 log.exception("meter_failed")
+
+    async def write_all(self) -> None:
+        """All that was counted so far: before this process ends."""
+        await self._tell_likes()
+        await in_thread(presence.share)()
+        await self._write_rooms()
+
+    async def _write_rooms(self) -> None:
+        """Those with sockets here, and those whose last viewer has left."""
+        for room_id in presence.rooms_joined() | self._minute_likes.keys() | hub.rooms.keys():
+            await in_thread(self._write)(room_id)
 
     async def _tell_likes(self) -> None:
         pending, self.likes = self.likes, defaultdict(int)
@@ -126,3 +136,8 @@ def write_visits(show_id: int, people: list[str], online: int) -> int:
 
 
 meter = Meter()
+
+
+async def write_all() -> None:
+    """The numbers of this process."""
+    await meter.write_all()

@@ -17,6 +17,7 @@ from rooms.realtime.frames import Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 CLOSE_HANDSHAKE_S = 5  # Daphne's own second is too short for a slow phone to hear why
+FIRST_OWN_CODE = 3000
 SEND_BUFFER_BYTES = 131_072  # else the kernel keeps up to 4 MB for each viewer who stopped reading
 
 
@@ -140,6 +141,15 @@ def sink_for(send: Send) -> Sink:
     if settings.HUB_FAST_SINKS and _is_uvicorn(protocol, transport):
         return UvicornSink(protocol)
     return PortableSink(send, transport)
+
+
+async def close(send: Send, code: int) -> None:
+    """Daphne's own close takes no code of the protocol itself, such as 1012; the library below it does."""
+    protocol = _protocol(send)
+    if code < FIRST_OWN_CODE and hasattr(protocol, "sendCloseFrame"):
+        protocol.sendCloseFrame(code=code)
+    else:
+        await send({"type": "websocket.close", "code": code})
 
 
 def _protocol(send: Any) -> Any:

@@ -136,6 +136,7 @@ def test_replacing_all_servers_loses_nothing(run: Run, room: Room) -> None:
 def test_a_killed_server_comes_back_while_the_other_serves(run: Run) -> None:
     victim = run.servers()[0]
     victim.kill()
+    wait_for(run.answers, 15)  # whom the kernel had given to the victim's socket waits for its successor
     assert run.answers()
     wait_for(lambda: len(run.servers()) == 2 and victim.pid not in {server.pid for server in run.servers()}, 20)
     assert len(run.servers()) == 2
