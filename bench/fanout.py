@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
+from bench import _peers
 from bench._viewers import Control, Viewers, saturate
 from liveshop import servers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Times the stock consumer's deliveries on the same server: (fast, portable).
 GOALS = {"daphne": (25.0, 5.0), "uvicorn": (20.0, 14.0)}
+PEERS = {"nchan": _peers.nchan, "socket.io": _peers.socket_io}
+PEER_GOALS = {"nchan": 0.8, "socket.io": 1.3}
 EVENT_BYTES = 250
 FRAME_BYTES = EVENT_BYTES + 4
 
@@ -42,8 +45,11 @@ def main(argv: list[str]) -> int:
     """Print the table and the JSON line; 0 when the hub reaches its goal and nothing was lost."""
     options = argparse.ArgumentParser(prog="bin/bench fanout")
     options.add_argument("--quick", action="store_true", help="300 viewers and 3 s each instead of 1,000 and 6 s")
+    options.add_argument("--peers", action="store_true", help="against nginx with nchan and socket.io instead")
     arguments = options.parse_args(argv)
     viewers, seconds = (300, 3.0) if arguments.quick else (1000, 6.0)
+    if arguments.peers:
+        return against_peers(viewers, seconds)
     room, tickets = prepare(viewers)
     paths = [f"/ws/live/{room}?ticket={ticket}" for ticket in tickets]
     print(f"{viewers} viewers, {EVENT_BYTES}-byte events, the server on one core")
@@ -63,6 +69,32 @@ def main(argv: list[str]) -> int:
         figures |= {f"{name}_deliveries_s": round(rows[1].deliveries_s), f"{name}_baseline_s": round(stock)}
     head = {"bench": "fanout", "ratio": figures["daphne_fast"], "goal": GOALS["daphne"][0], "ok": ok, "least_of_goal": round(least, 2)}
     print(json.dumps(head | {"viewers": viewers} | figures))
+    return 0 if ok else 1
+
+
+def against_peers(viewers: int, seconds: float) -> int:
+    """The hub on both servers beside what others use for nothing but fan-out."""
+    room, tickets = prepare(viewers)
+    paths = [f"/ws/live/{room}?ticket={ticket}" for ticket in tickets]
+    ours = {name: measure(f"{name}: hub, fast", name, "hub", paths, seconds, {"REDIS_URL": ""}).deliveries_s for name in GOALS}
+    best = max(ours.values())
+    event = "x" * EVENT_BYTES
+    print(f"{viewers} viewers, {EVENT_BYTES}-byte events, each server on one core")
+    for name, rate in ours.items():
+        print(f"{'liveshop on ' + name:24}{rate:>12,.0f}/s")
+    figures: dict[str, object] = {name: round(rate) for name, rate in ours.items()}
+    ok, least = True, float("inf")
+    for name, peer in PEERS.items():
+        rate = peer(viewers, seconds, event, pinned("0"))
+        if rate is None:
+            print(f"{name:24} is not installed here: left out")
+            continue
+        goal = PEER_GOALS[name]
+        print(f"{name:24}{rate:>12,.0f}/s, liveshop {best / rate:.2f} times that")
+        figures |= {name: round(rate), f"x_{name}": round(best / rate, 2), f"goal_{name}": goal}
+        least = min(least, best / rate / goal)
+        ok &= best / rate >= goal
+    print(json.dumps({"bench": "fanout --peers", "ratio": round(least, 2) if least < float("inf") else 0, "goal": 1, "ok": ok, **figures}))
     return 0 if ok else 1
 
 
