@@ -24,14 +24,14 @@ def main(is_quick: bool) -> int:
     """Print the figures and the JSON line; 0 when all were answered in time and exactly."""
     people, units = (1_000, 200) if is_quick else (5_000, 1_000)
     _allow_sockets(people)
-    deal, tickets = _prepare(people, units)
+    deal, tickets = prepare(people, units)
     paths = [f"/ws/live/{deal.room.public_id}?ticket={ticket}" for ticket in tickets]
     with server({}) as (port, _process):
         crowd = Viewers(port)
         try:
             joins = crowd.join(paths)
             crowd.settle()
-            waits, won = _tap(crowd, deal.public_id)
+            waits, won = tap(crowd, deal.public_id)
         finally:
             crowd.close()
     is_exact = _audit(deal, won, units)
@@ -50,7 +50,7 @@ def main(is_quick: bool) -> int:
     return 0 if is_ok else 1
 
 
-def _tap(crowd: Viewers, deal: str) -> tuple[list[float], int]:
+def tap(crowd: Viewers, deal: str) -> tuple[list[float], int]:
     """Each socket taps at its moment; returns the waits (s) of the answered ones and how many won."""
     order = list(crowd.sockets)
     taps = {descriptor: masked(json.dumps({"c": "claim", "id": str(uuid.uuid4()), "deal": deal}).encode()) for descriptor in order}
@@ -86,7 +86,7 @@ def _allow_sockets(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(_soft, wanted), hard))
 
 
-def _prepare(people: int, units: int) -> tuple[Any, list[str]]:
+def prepare(people: int, units: int) -> tuple[Any, list[str]]:
     """An open deal in a room of its own, and a ticket for each of its people."""
     from django.db import connection
     from django.http import HttpRequest
