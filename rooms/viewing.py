@@ -10,7 +10,7 @@ from accounts.models import User
 from liveshop import wiring
 from rooms import chat, follows, panels, presence, reminders
 from rooms.models import ChatLine, Pin, Room, Show, ShowState
-from rooms.video import addresses, sessions
+from rooms.video import addresses, replays, sessions
 
 CHAT_LINES = 50
 
@@ -32,6 +32,7 @@ class RoomView:
     mine: str
     live_path: str
     has_video: bool
+    rewinds: bool
 
 
 def view(room: Room, viewer: User | AnonymousUser) -> RoomView:
@@ -54,6 +55,7 @@ def view(room: Room, viewer: User | AnonymousUser) -> RoomView:
         mine=_mine(room, user),
         live_path=addresses.live_path(room.public_id),
         has_video=bool(show and show.state == ShowState.LIVE and sessions.on_air(show)),
+        rewinds=replays.can_rewind(show),
     )
 
 

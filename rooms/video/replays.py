@@ -91,6 +91,13 @@ def has_film(show: Show | None) -> bool:
     return bool(show and show.state == ShowState.ENDED and Recording.objects.filter(show=show, removed_at=None, duration_ms__gt=0).exists())
 
 
+def can_rewind(show: Show | None) -> bool:
+    """Whether a running show has a beginning to go back to."""
+    return bool(
+        show and show.state in (ShowState.LIVE, ShowState.INTERRUPTED) and Recording.objects.filter(show=show, removed_at=None).exists()
+    )
+
+
 def chapters(film: Film) -> list[Chapter]:
     """What was shown, in order; numbers count the show's pins and are part of a clip's address."""
     found = []

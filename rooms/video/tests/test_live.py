@@ -5,9 +5,12 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -15,9 +18,12 @@ from websockets.sync.client import connect
 from rooms import stage
 from rooms.models import Recording, Room, RoomEvent, Show, ShowState, StreamSession
 from rooms.video import addresses, keys, recording
+from rooms.video.chunks import Message, chunked
+from rooms.video.reasons import plain
 from rooms.video.tests import encoder
 from rooms.video.tests.conftest import Media, Push, at_site, get, soon
 from rooms.video.tests.encoder import Source
+from rooms.video.tests.test_rtmp import opening
 from tests import cast
 from tests.browser.site import Site
 from tests.sockets.conftest import make_ticket
@@ -249,3 +255,37 @@ def test_noise_and_idlers_leave_the_others_alone(media: Media, push: Pushes, roo
     assert idle.recv(10) == b""  # let go after ten seconds
     assert media.process is not None
     assert media.process.poll() is None
+
+
+def test_a_running_show_can_be_watched_from_its_beginning(media: Media, push: Pushes, room: Room, client: Client, settings: Any) -> None:
+    settings.RECORDINGS_ROOT = media.folder / "recordings"
+    push(room)
+    media.watch(room).until(lambda one: len(one.packets) > 12)
+    show = room.shows.get()
+    address = reverse("replay", args=[room.slug, show.public_id])
+    assert address in client.get(reverse("room", args=[room.slug])).content.decode()
+    table = reverse("replay_film", args=[room.slug, show.public_id])
+    first = soon(lambda: client.get(table).json())
+    assert first["duration"] >= 1500
+    assert soon(lambda: client.get(table).json()["duration"] > first["duration"])
+    assert client.get(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [(b"\x90hvc1" + bytes(20), "codec:HEVC"), (b"\x17\x00\x00\x00\x00" + bytes(20), "damaged"), (b"\x12" + bytes(20), "codec:H.263")],
+)
+def test_what_viewers_could_not_play_is_cut_with_its_reason(media: Media, room: Room, body: bytes, why: str) -> None:
+    key = keys.make(room=room, by=room.anchor)
+    line = socket.create_connection(("127.0.0.1", media.rtmp_port))
+    line.settimeout(5)
+    line.sendall(opening(key=key))
+    heard = b""
+    while b"NetStream.Publish.Start" not in heard:
+        heard += line.recv(65536)
+    line.sendall(chunked(Message(9, 0, 1, body), chunk_stream=6))
+    while piece := line.recv(65536):
+        heard += piece
+    assert plain(why).encode() in heard
+    assert soon(lambda: StreamSession.objects.get().end_reason) == why
+    assert state_of(room) == ShowState.LIVE, "the show had no video and goes on without"
