@@ -62,10 +62,10 @@ def _lacking(deals: QuerySet[Deal]) -> QuerySet[Deal]:
 
 
 def _claims_of(deal: Deal) -> list[Claim]:
-    """All claims by place, in one statement: a claim that changes its state between two would be missed. Each half has its index."""
+    """All claims as they were won, in one statement: a claim that changes its state between two would be missed. Each half has its index."""
     live = Claim.objects.filter(deal=deal, state__in=[ClaimState.HELD, ClaimState.ORDERED, ClaimState.PAID])
     given_back = Claim.objects.filter(deal=deal, state__in=[ClaimState.EXPIRED, ClaimState.RETURNED])
-    return list(live.union(given_back, all=True).order_by("place"))
+    return list(live.union(given_back, all=True).order_by("claimed_at", "place"))
 
 
 def _claims_body(deal: Deal, promised: Commitment, claims: list[Claim]) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _claims_body(deal: Deal, promised: Commitment, claims: list[Claim]) -> dict[
     end = {
         "nonce": bytes(promised.nonce).hex(),
         "rows": len(rows),
-        "taps": max(deal.attempts, claims[-1].place if claims else 0),
+        "taps": max([deal.attempts, *(claim.place for claim in claims)]),
         "ended_at": proofs.instant(_ended_at(deal)),
         "sold_out_at": proofs.instant(deal.sold_out_at) if deal.sold_out_at else None,
     }

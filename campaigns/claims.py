@@ -19,11 +19,12 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from campaigns import announcements, figures
+from campaigns import announcements, figures, judging
+from campaigns.judging import Line
 from campaigns.memory import Kind, Memory, Note, Owner, Target
 from campaigns.outcomes import WON, ClaimOutcome, Tap, from_row
 from liveshop import bus
-from liveshop.ids import public_ids
+from liveshop.ids import public_id
 from liveshop.leaving import until
 from liveshop.refusals import Code
 from rooms.realtime import hub
@@ -38,27 +39,6 @@ ANSWER_S = 20.0
 NEWS_S = 0.2
 log = structlog.get_logger(__name__)
 
-# What every winner hears needs no facts: reading JSON is most of what an answer costs.
-_JUDGED = """SELECT code, claim, place, expires, CASE WHEN code <> 'WON' OR facts @> '{{"is_last": true}}' THEN facts END
-    FROM campaigns_{}_batch(%s, %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[], %s::text[], %s)"""
-_JUDGE = {Kind.DEAL: _JUDGED.format("claim"), Kind.COUPON: _JUDGED.format("coupon")}
-# One look, one statement: why the answer is no and who has one already, as of the same moment.
-_LOOK = {
-    Kind.DEAL: """
-        SELECT d.available = 0, d.attempts, d.total, extract(epoch FROM coalesce(d.sold_out_at, clock_timestamp()))::float8,
-          extract(epoch FROM coalesce(d.starts_at, 'infinity'))::float8, c.user_id, c.public_id, c.key, c.place, c.expires_at
-        FROM campaigns_deal d LEFT JOIN campaigns_claim c ON c.deal_id = d.id AND c.state IN (1, 2, 3) WHERE d.id = %s""",
-    Kind.COUPON: """
-        SELECT p.issued = p.total, p.issued::bigint, p.total, extract(epoch FROM clock_timestamp())::float8,
-          extract(epoch FROM coalesce(p.starts_at, '-infinity'))::float8, g.user_id, g.public_id, g.key, 0::bigint, g.expires_at
-        FROM campaigns_coupon p LEFT JOIN campaigns_coupongrant g ON g.coupon_id = p.id WHERE p.id = %s""",
-}
-_COUNTS = {
-    Kind.DEAL: "SELECT room_id, public_id, available, held, sold, total FROM campaigns_deal WHERE id = %s",
-    Kind.COUPON: "SELECT room_id, public_id, issued, total FROM campaigns_coupon WHERE id = %s",
-}
-_COUNT_UNSEEN = "UPDATE campaigns_deal SET attempts = attempts + %s WHERE id = %s"
-_LINE: dict[str, Any] = {"autocommit": True, "prepare_threshold": 0, "connect_timeout": 5, "application_name": "liveshop claims"}
 _REMEMBERED = {Code.SOLD_OUT, Code.NOT_STARTED, Code.ENDED, Code.FROZEN}
 Answer = asyncio.Future[ClaimOutcome]
 
@@ -219,7 +199,7 @@ class ClaimEngine:
 
     async def _flush_forever(self) -> None:
         """Take what waits, judge it in one call, answer after the commit; for ever."""
-        line = Line()
+        line = Line(holder=public_id())
         try:
             while True:
                 target = await self._ready.get()
@@ -230,7 +210,7 @@ class ClaimEngine:
         finally:
             await line.close()
 
-    async def _flush(self, line: "Line", target: Target, batch: list[Ask]) -> None:
+    async def _flush(self, line: Line, target: Target, batch: list[Ask]) -> None:
         unseen = self.memory.unseen.pop(target, 0)
         figures.DEPTH.set(self._depth)
         began = time.monotonic()
@@ -256,21 +236,25 @@ class ClaimEngine:
             self._announce(target, answers)
             await self._remember(line, target, answers)
 
-    async def _judge(self, line: "Line", target: Target, taps: Sequence[Tap], unseen: int) -> list[ClaimOutcome]:
+    async def _judge(self, line: Line, target: Target, taps: Sequence[Tap], unseen: int) -> list[ClaimOutcome]:
         """The database's answers in the order of the taps. A database that went away is asked the same again: the keys make it safe."""
-        arguments = _arguments(target, taps, unseen)
+        holder = line.holder
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                rows = await line.rows(_JUDGE[target.kind], arguments)
+                rows = await line.rows(judging.JUDGE[target.kind], judging.arguments(target, taps, unseen, holder))
                 return [from_row(row) for row in rows]
+            except psycopg.errors.UniqueViolation:  # one person at two holders at once
+                if holder == judging.ALONE:
+                    raise
+                holder = judging.ALONE
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 await line.close()
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(RETRY_S)
 
-    async def _remember(self, line: "Line", target: Target, answers: Sequence[ClaimOutcome]) -> None:
+    async def _remember(self, line: Line, target: Target, answers: Sequence[ClaimOutcome]) -> None:
         """After a "no" that holds for everybody, look once and remember it."""
         code = next((Code(answer.code) for answer in answers if answer.code in _REMEMBERED), None)
         if code is None or self.memory.knows(target):
@@ -278,7 +262,7 @@ class ClaimEngine:
         seen_at = self.memory.generation(target)
         facts = next((answer.facts for answer in answers if answer.code == code), {})
         with contextlib.suppress(psycopg.OperationalError, psycopg.InterfaceError):  # the next batch reconnects
-            rows = await line.rows(_LOOK[target.kind], (target.pk,))
+            rows = await line.rows(judging.LOOK[target.kind], (target.pk,))
             is_gone, place, total, sold_out_at, starts_at = rows[0][:5]
             if code is Code.SOLD_OUT and not is_gone:
                 return
@@ -335,42 +319,15 @@ class ClaimEngine:
         finally:
             await line.close()
 
-    async def _tell_news(self, line: "Line", target: Target) -> None:
+    async def _tell_news(self, line: Line, target: Target) -> None:
         unseen = self.memory.unseen.pop(target, 0)
         if unseen and target.kind is Kind.DEAL:
-            await line.execute(_COUNT_UNSEEN, (unseen, target.pk))
+            await line.execute(judging.COUNT_UNSEEN, (unseen, target.pk))
         if hub.hub.loop is not asyncio.get_running_loop():
             return  # no socket has joined this process
-        for room_id, name, *counts in await line.rows(_COUNTS[target.kind], (target.pk,)):
+        for room_id, name, *counts in await line.rows(judging.COUNTS[target.kind], (target.pk,)):
             if room_id is not None:
                 hub.publish(room_id, bars={name: counts})
-
-
-class Line:
-    """A connection of our own to the database, opened when needed: autocommit, prepared, binary."""
-
-    def __init__(self) -> None:
-        self._connection: psycopg.AsyncConnection[Any] | None = None
-
-    async def rows(self, statement: str, arguments: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run one statement, which commits, and fetch its rows."""
-        cursor = await (await self._open()).execute(statement, arguments, binary=True)
-        return await cursor.fetchall()
-
-    async def execute(self, statement: str, arguments: Sequence[Any]) -> None:
-        await (await self._open()).execute(statement, arguments)
-
-    async def close(self) -> None:
-        """Hang up; the next statement connects again."""
-        if self._connection is not None:
-            with contextlib.suppress(psycopg.Error):
-                await self._connection.close()
-            self._connection = None
-
-    async def _open(self) -> "psycopg.AsyncConnection[Any]":
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(bus.dsn(), **_LINE)
-        return self._connection
 
 
 _served: list[ClaimEngine] = []
@@ -420,26 +377,14 @@ def ask_now(target: Target, tap: Tap) -> ClaimOutcome:
 
 def _judge_alone(target: Target, tap: Tap) -> ClaimOutcome:
     with connection.cursor() as cursor:
-        cursor.execute(_JUDGE[target.kind], _arguments(target, [tap], 0))
+        cursor.execute(judging.JUDGE[target.kind], judging.arguments(target, [tap], 0, judging.ALONE))
         answer = from_row(cursor.fetchone())
         counted = None
         if answer.is_won and not connection.in_atomic_block:
-            cursor.execute(_COUNTS[target.kind], [target.pk])
+            cursor.execute(judging.COUNTS[target.kind], [target.pk])
             counted = cursor.fetchone()
     if counted is not None and counted[0] is not None:
         hub.publish(counted[0], bars={counted[1]: list(counted[2:])})
     if answer.is_won and answer.facts.get("is_last"):
         announcements.sold_out(target)
     return answer
-
-
-def _arguments(target: Target, taps: Sequence[Tap], unseen: int) -> tuple[Any, ...]:
-    return (
-        target.pk,
-        [tap.user_id for tap in taps],
-        [tap.key for tap in taps],
-        [tap.phone for tap in taps],
-        [tap.device for tap in taps],
-        public_ids(len(taps)),
-        unseen,
-    )

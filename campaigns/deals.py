@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import access, audit
 from accounts.access import Power
 from accounts.models import User
-from campaigns import announcements
+from campaigns import announcements, leases
 from campaigns.announcements import PANELS
 from campaigns.models import Deal, DealKind, DealState, Drop, DropState
 from catalog import stock
@@ -121,8 +121,10 @@ def end_due(limit: int = 100) -> int:
 
 
 def lock_in_tx(deal_id: int) -> Deal:
-    """The deal's row, locked, as it is now."""
-    return Deal.objects.select_for_update(no_key=True, of=("self",)).get(pk=deal_id)
+    """The deal's row, locked, as it is now, with all its units at home."""
+    Deal.objects.select_for_update(no_key=True, of=("self",)).only("pk").get(pk=deal_id)
+    leases.recall_in_tx(deal_id)
+    return Deal.objects.get(pk=deal_id)
 
 
 def live_show(room: Room) -> Show | None:

@@ -80,8 +80,23 @@ class Deal(models.Model):
         return self.state in (DealState.ENDED, DealState.CANCELLED)
 
     @property
+    def left(self) -> int:
+        """Units that can still be won: the deal's own and those lent out."""
+        return self.available + sum(lease.free for lease in self.leases.all())
+
+    @property
+    def taken(self) -> int:
+        """Units that people hold, not paid yet."""
+        return self.total - self.left - self.sold
+
+    @property
+    def counts(self) -> list[int]:
+        """[left, held, sold, total]: what the page's stock bar shows."""
+        return [self.left, self.taken, self.sold, self.total]
+
+    @property
     def percent_gone(self) -> int:
-        return round(100 * (self.total - self.available) / self.total) if self.total else 100
+        return round(100 * (self.total - self.left) / self.total) if self.total else 100
 
     @property
     def picture(self) -> str:
@@ -95,6 +110,31 @@ class Deal(models.Model):
         shop = self.sku.product.shop
         is_free = shop.free_freight_from_fen is not None and self.price_fen >= shop.free_freight_from_fen
         return 0 if is_free else shop.freight_fen
+
+
+class Lease(models.Model):
+    """A block of a deal's units lent to one who judges taps: won without the deal's lock. Written only by the SQL functions.
+
+    To the deal they count as held. `taken` of them are won; the rest goes back when the lease is recalled or not used for a while.
+    """
+
+    deal = models.ForeignKey(Deal, models.CASCADE, related_name="leases", db_index=False)
+    holder = models.CharField(max_length=24)
+    granted = models.PositiveIntegerField()
+    taken = models.PositiveIntegerField(default=0)
+    judged = models.PositiveBigIntegerField(default=0, help_text="Taps that won nothing")
+    first_place = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["deal", "holder"], name="campaigns_lease_one_per_holder"),
+            models.CheckConstraint(condition=Q(taken__lte=F("granted")), name="campaigns_lease_not_overdrawn"),
+        ]
+
+    @property
+    def free(self) -> int:
+        return self.granted - self.taken
 
 
 class ClaimState(models.IntegerChoices):

@@ -77,7 +77,7 @@ def mine(room: Room, user: User) -> str:
 
 def bars(room_id: int) -> dict[str, list[int]]:
     """Stock of the room's current deals and coupons by public id, for the ticks: [available, held, sold, total] or [issued, total]."""
-    found = {deal.public_id: [deal.available, deal.held, deal.sold, deal.total] for deal in _open_deals().filter(room_id=room_id)}
+    found = {deal.public_id: deal.counts for deal in _open_deals().filter(room_id=room_id)}
     coupons = Coupon.objects.filter(room_id=room_id, state=CouponState.PUBLISHED)
     return found | {coupon.public_id: [coupon.issued, coupon.total] for coupon in coupons}
 
@@ -95,7 +95,7 @@ def current_coupons(room: Room) -> list[Coupon]:
 
 def _open_deals() -> QuerySet[Deal]:
     recent = Q(ends_at=None) | Q(ends_at__gt=now() - LINGER)
-    return Deal.objects.filter(recent, state__in=[DealState.PUBLISHED, DealState.FROZEN, DealState.ENDED])
+    return Deal.objects.filter(recent, state__in=[DealState.PUBLISHED, DealState.FROZEN, DealState.ENDED]).prefetch_related("leases")
 
 
 def _cards(room: Room, *, pinned_id: int | None, only: int | None = None) -> list[ShelfCard]:

@@ -75,13 +75,12 @@ def failures(log: dict[str, Any]) -> list[str]:
 def _claims_hold(terms: dict[str, Any], claims: dict[str, Any], terms_hash: str) -> dict[str, bool]:
     rows, end = claims["rows"], claims["end"]
     moments = [terms["opens_at"], *(row["at"] for row in rows), terms["closes_at"]]
-    places = [0, *(row["place"] for row in rows)]
     return {
         "nonce": sha256(end["nonce"]) == terms["nonce_hash"],
-        "order": [row["n"] for row in rows] == list(range(1, end["rows"] + 1))
-        and all(earlier < later for earlier, later in pairwise(places))
+        "order": end["rows"] == len(rows)
+        and all(row["n"] == n for n, row in enumerate(rows, start=1))
         and all(earlier <= later for earlier, later in pairwise(moments))
-        and len({row["who"] for row in rows}) == len(rows),
+        and len({row["who"] for row in rows}) == len({row["place"] for row in rows}) == len(rows),
         "units": all(row["unit"] == (FIRST if row["n"] <= terms["total"] else AGAIN) for row in rows),
         "chain": chain(terms_hash, [*rows, end]) == claims["head"],
     }

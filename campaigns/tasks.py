@@ -4,7 +4,7 @@ import logging
 
 from procrastinate.contrib.django import app
 
-from campaigns import claimlogs, coupons, deals, drops, holds, waitlist
+from campaigns import claimlogs, coupons, deals, drops, holds, leases, waitlist
 from campaigns.models import Deal
 
 log = logging.getLogger(__name__)
@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 @app.periodic(cron="* * * * * */2", periodic_id="campaigns")
 @app.task(queueing_lock="campaigns.tick", pass_context=False)
 def tick(timestamp: int) -> None:
-    """Every other second: open planned drops, end deals, return unpaid units, pass lapsed offers on, publish logs."""
-    for step in (drops.press_due, deals.end_due, holds.expire_due, waitlist.pass_on_lapsed, claimlogs.write_due):
+    """Every other second: open planned drops, end deals, take back unused leases, return unpaid units, pass lapsed offers on, publish logs."""
+    for step in (drops.press_due, deals.end_due, leases.recall_expired, holds.expire_due, waitlist.pass_on_lapsed, claimlogs.write_due):
         try:
             step()
         except Exception:  # one broken deal must not keep everybody's units

@@ -76,7 +76,7 @@ def wall() -> Wall:
 def _open_deals(room_ids: list[int], now: datetime) -> dict[int, list[Deal]]:
     found: dict[int, list[Deal]] = {}
     current = Q(state=DealState.FROZEN) | Q(state=DealState.PUBLISHED, ends_at__gt=now)
-    for deal in Deal.objects.filter(current, room_id__in=room_ids).order_by("starts_at"):
+    for deal in Deal.objects.filter(current, room_id__in=room_ids).prefetch_related("leases").order_by("starts_at"):
         found.setdefault(deal.room_id, []).append(deal)
     return found
 

@@ -39,12 +39,14 @@ asyncio.run(main())
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_acknowledged_claim_survives_a_kill(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lease_units", [5, 100_000], ids=["lent", "not lent"])
+def test_every_acknowledged_claim_survives_a_kill(tmp_path: Path, lease_units: int) -> None:
     people, log = make_people(1500), tmp_path / "acknowledged"
     deal = make_deal(total=1000)
     ids = ",".join(str(user.pk) for user in people)
     name = str(connection.settings_dict["NAME"])
-    process = subprocess.Popen([sys.executable, "-c", BURST, name, str(deal.pk), str(log), ids], env={**os.environ, "PYTHONPATH": "."})
+    environment = {**os.environ, "PYTHONPATH": ".", "CLAIM_LEASE_UNITS": str(lease_units)}
+    process = subprocess.Popen([sys.executable, "-c", BURST, name, str(deal.pk), str(log), ids], env=environment)
     deadline = time.monotonic() + 60
     while (not log.exists() or log.read_bytes().count(b"\n") < 40) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.002)
@@ -58,9 +60,10 @@ def test_every_acknowledged_claim_survives_a_kill(tmp_path: Path) -> None:
     stored = set(Claim.objects.filter(deal=deal).values_list("public_id", flat=True))
     assert acknowledged <= stored
     require_exact(deal)
-    # Asking again with the same keys tells everybody the truth, and the rest of the units goes out exactly.
-    for user in people[:60]:
-        key = uuid.uuid5(uuid.NAMESPACE_OID, str(user.pk))
-        again = claims.claim_now(deal_id=deal.pk, user_id=user.pk, key=key)
-        assert again.is_won
+    assert deal.leases.exists() == (lease_units == 5), "the dead process had units of its own"
+    # Asking again with the same keys tells everybody the truth, and the rest of the units goes out, to the last one.
+    again = [claims.claim_now(deal_id=deal.pk, user_id=user.pk, key=uuid.uuid5(uuid.NAMESPACE_OID, str(user.pk))) for user in people]
+    assert all(outcome.is_won for outcome in again[:60])
+    assert sum(outcome.is_won for outcome in again) == 1000
     require_exact(deal)
+    assert deal.available == 0

@@ -14,7 +14,8 @@ async function chain(start, rows) {
   return head;
 }
 
-const rises = (values, strictly) => values.every((value, i) => i === 0 || values[i - 1] < value || (!strictly && values[i - 1] === value));
+const rises = (values) => values.every((value, i) => i === 0 || values[i - 1] <= value);
+const differ = (values) => new Set(values).size === values.length;
 
 /* {name: true | false}; what is not published yet is not judged. */
 export async function checked({ terms, terms_hash: promised, committed_at: at, claims, outcomes }) {
@@ -25,9 +26,9 @@ export async function checked({ terms, terms_hash: promised, committed_at: at, c
   found.order =
     rows.length === end.rows &&
     rows.every((row, i) => row.n === i + 1) &&
-    rises([0, ...rows.map((row) => row.place)], true) &&
-    rises([terms.opens_at, ...rows.map((row) => row.at), terms.closes_at], false) &&
-    new Set(rows.map((row) => row.who)).size === rows.length;
+    rises([terms.opens_at, ...rows.map((row) => row.at), terms.closes_at]) &&
+    differ(rows.map((row) => row.place)) &&
+    differ(rows.map((row) => row.who));
   found.units = rows.every((row) => row.unit === (row.n <= terms.total ? "first" : "again"));
   found.chain = (await chain(promised, [...rows, end])) === claims.head;
   if (!outcomes) return found;
