@@ -15,9 +15,8 @@ def main() -> None:
 
     django.setup()
     from bench.claims import in_flight
-    from campaigns.claims import ClaimOutcome
     from campaigns.memory import Kind, Target
-    from campaigns.outcomes import Tap
+    from campaigns.outcomes import ClaimOutcome, Tap
     from tests.scarce import with_engine
 
     deal, first, last = (int(argument) for argument in sys.argv[1:])

@@ -124,9 +124,8 @@ def _result(answers: Answers, took: float, is_exact: bool) -> Result:
 
 
 def _engine(deal: Any, users: Sequence[int]) -> tuple[Answers, float]:
-    from campaigns.claims import ClaimOutcome
     from campaigns.memory import Kind, Target
-    from campaigns.outcomes import Tap
+    from campaigns.outcomes import ClaimOutcome, Tap
     from tests.scarce import with_engine
 
     target = Target(Kind.DEAL, deal.pk)

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from accounts.models import User
-from campaigns.claims import ClaimEngine
+from campaigns.engine import ClaimEngine
 from campaigns.models import Claim, ClaimState, Coupon, CouponState, CouponTarget, Deal, DealState, Drop, DropState
 from catalog.models import Sku
 from liveshop.bus import Bus

@@ -21,7 +21,7 @@ import django
 django.setup()
 from django.conf import settings
 settings.DATABASES["default"]["NAME"] = sys.argv[1]
-from campaigns.claims import ClaimEngine
+from campaigns.engine import ClaimEngine
 from liveshop.bus import Bus
 
 async def tap(engine, log, user_id):

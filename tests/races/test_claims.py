@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import identity
 from campaigns import claims, deals, holds
-from campaigns.claims import ClaimEngine
+from campaigns.engine import ClaimEngine
 from campaigns.models import Claim, ClaimKey, ClaimState, CouponGrant, Deal, DealState
 from campaigns.outcomes import ClaimOutcome
 from liveshop.refusals import Code

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from accounts import identity
 from campaigns import deals, holds, judging, leases, panels, waitlist
-from campaigns.claims import ClaimEngine
+from campaigns.engine import ClaimEngine
 from campaigns.memory import Kind, Target
 from campaigns.models import Claim, ClaimState, Lease
 from campaigns.outcomes import Tap, from_row
