@@ -139,16 +139,16 @@ BEGIN
         CASE WHEN w.p IS NULL THEN 1 ELSE row_number() OVER (PARTITION BY w.verdict, w.p ORDER BY w.o) END AS nth_of_phone
       FROM weighed w) r
   ), placed AS (
-    SELECT n.*, n.verdict = 'FREE' AND NOT n.is_double
-      AND n.nth <= CASE WHEN n.is_offered THEN stock ELSE greatest(stock - kept, 0) END AS is_winner
-    FROM (SELECT r.*, row_number() OVER (PARTITION BY r.verdict, r.is_double, r.is_offered ORDER BY r.o) AS nth FROM ranked r) n
+    SELECT m.*, CASE WHEN is_leased AND m.is_winner THEN ls.first_place + ls.taken + row_number() OVER (PARTITION BY m.is_winner ORDER BY m.o) - 1
+                     WHEN shut IS NULL AND NOT is_leased THEN dl.attempts + unseen + m.o END AS given_place FROM (
+      SELECT n.*, n.verdict = 'FREE' AND NOT n.is_double
+        AND n.nth <= CASE WHEN n.is_offered THEN stock ELSE greatest(stock - kept, 0) END AS is_winner
+      FROM (SELECT r.*, row_number() OVER (PARTITION BY r.verdict, r.is_double, r.is_offered ORDER BY r.o) AS nth FROM ranked r) n) m
   ), winners AS (
-    SELECT p.*, nextval(ids) AS claim_id,
-      CASE WHEN is_leased THEN ls.first_place + ls.taken + row_number() OVER (ORDER BY p.o) - 1 ELSE dl.attempts + unseen + p.o END AS won_place
-    FROM placed p WHERE p.is_winner
+    SELECT p.*, nextval(ids) AS claim_id FROM placed p WHERE p.is_winner
   ), made AS (
     INSERT INTO campaigns_claim (id, public_id, deal_id, user_id, key, place, state, claimed_at, expires_at)
-    SELECT w.claim_id, w.pub, d, w.u, w.k, w.won_place, 1, moment, hold_until FROM winners w ORDER BY w.u  -- one order everywhere: no deadlock
+    SELECT w.claim_id, w.pub, d, w.u, w.k, w.given_place, 1, moment, hold_until FROM winners w ORDER BY w.u  -- one order everywhere: no deadlock
     RETURNING 1
   ), digests AS (
     SELECT 'phone' AS kind, w.p AS digest, w.claim_id FROM winners w WHERE w.p IS NOT NULL
@@ -179,7 +179,7 @@ BEGIN
     CASE WHEN p.is_winner THEN 'WON' WHEN p.verdict = 'FREE' AND p.is_double THEN 'SAME_PERSON'
          WHEN p.verdict = 'FREE' THEN 'SOLD_OUT' ELSE p.verdict END,
     CASE WHEN p.is_winner THEN p.pub ELSE coalesce(p.own_public, p.dead_public)::text END,
-    coalesce(p.own_place, w.won_place, CASE WHEN shut IS NULL AND NOT is_leased THEN dl.attempts + unseen + p.o END),
+    coalesce(p.own_place, p.given_place),
     CASE WHEN p.is_winner THEN hold_until ELSE p.own_expires END,
     CASE
       WHEN p.is_winner THEN jsonb_build_object('is_last', NOT is_leased AND stock - (SELECT count(*) FROM made) = 0)
@@ -191,7 +191,7 @@ BEGIN
       WHEN p.verdict = 'FORBIDDEN' THEN jsonb_build_object('role', CASE WHEN p.u = anchor THEN 'anchor' WHEN p.u = owner THEN 'merchant' ELSE 'operator' END)
       WHEN p.verdict = 'BANNED' THEN p.ban
       ELSE '{}'::jsonb END
-  FROM placed p LEFT JOIN winners w ON w.o = p.o ORDER BY p.o;
+  FROM placed p ORDER BY p.o;
   IF is_leased OR lessee = '' OR shut IS NOT NULL OR kept > 0 THEN
     RETURN;
   END IF;
