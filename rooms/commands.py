@@ -44,7 +44,8 @@ async def catch_up(connection: Connection, payload: dict[str, Any]) -> dict[str,
 
 async def beat(connection: Connection, payload: dict[str, Any]) -> None:
     """The page is open and visible."""
-    presence.beat(connection.room_id, connection.person)
+    if connection.is_counted:
+        presence.beat(connection.room_id, connection.person)
 
 
 def uuid_of(payload: dict[str, Any]) -> UUID:

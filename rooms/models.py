@@ -83,6 +83,7 @@ class ShowViewer(models.Model):
     show = models.ForeignKey(Show, models.CASCADE, related_name="viewers")
     person = models.CharField(max_length=40, help_text="u:<public id> or d:<device id>")
     first_at = models.DateTimeField(default=timezone.now)
+    channel = models.CharField(max_length=12, blank=True, default="", help_text="How she came first: tv from a second screen")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["show", "person"], name="rooms_show_viewer_once")]

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 _lock = threading.Lock()
 _seen: dict[int, dict[str, float]] = defaultdict(dict)
 _joined: dict[int, list[str]] = defaultdict(list)
+_channels: dict[int, dict[str, str]] = defaultdict(dict)
 # What the other processes have not been told yet: the people's last sign of life, and who came in.
 _news: dict[int, dict[str, float]] = defaultdict(dict)
 _came: dict[int, list[str]] = defaultdict(list)
@@ -40,12 +41,14 @@ def beat(room_id: int, person: str) -> None:
         _note(room_id, person, time.monotonic())
 
 
-def enter(room_id: int, person: str) -> None:
-    """The person came in: counts as a view when she was not here a minute ago, so that a reconnect is not a second visit."""
+def enter(room_id: int, person: str, channel: str = "") -> None:
+    """The person came in, through `channel` if that is known: counts as a view when she was not here a minute ago, so that a reconnect is not a second visit."""
     now = time.monotonic()
     with _lock:
         if now - _seen[room_id].get(person, -EXPIRY_S) >= EXPIRY_S:
             (_came if settings.REDIS_URL else _joined)[room_id].append(person)
+            if channel:
+                _channels[room_id][person] = channel
         _note(room_id, person, now)
 
 
@@ -68,6 +71,13 @@ def take_joined(room_id: int) -> list[str]:
     """The people who came in since the last call, for the batch that writes views and viewers."""
     with _lock:
         return _joined.pop(room_id, [])
+
+
+def take_channels(room_id: int, people: list[str]) -> dict[str, str]:
+    """How these people came, of those whose channel is known; told once."""
+    with _lock:
+        known = _channels[room_id]
+        return {person: known.pop(person) for person in dict.fromkeys(people) if person in known}
 
 
 def rooms_joined() -> set[int]:

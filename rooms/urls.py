@@ -16,5 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("live/<slug:slug>/shows/<str:show>/index.m3u8", video.film_playlist, name="replay_playlist"),
     path("live/<slug:slug>/shows/<str:show>/<int:number>", video.clip, name="clip"),
     path("recordings/<str:public_id>.mp4", video.recording, name="recording"),
+    path("screen/<slug:slug>", views.screen, name="screen"),
+    path("tv", views.tv, name="tv"),
+    path("tv/<str:code>", views.tv, name="tv_code"),
     path("studio/", include("rooms.studio.urls")),
 ]

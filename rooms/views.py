@@ -5,11 +5,12 @@ from typing import Any, cast
 
 import segno
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -19,7 +20,7 @@ from accounts.access import Power
 from accounts.models import User
 from liveshop.clock import server_ms
 from liveshop.refusals import Code, Refused
-from rooms import chat, follows, reminders, viewing
+from rooms import chat, follows, reminders, screens, viewing
 from rooms.models import Room
 from rooms.realtime import recovery, tickets
 
@@ -29,15 +30,46 @@ from rooms.realtime import recovery, tickets
 def room(request: HttpRequest, slug: str) -> HttpResponse:
     """The whole room in one answer, useful before any script runs."""
     watched = _allowed(request, slug, Power.WATCH)
-    context = {"room": watched, "seen": viewing.view(watched, request.user), "ticket": tickets.issue(request, watched)}
-    return render(request, "rooms/room.html", context | _own(request, watched))
+    channel = screens.channel_of(request)
+    context = {"seen": viewing.view(watched, request.user), "ticket": tickets.issue(request, watched, channel=channel), "channel": channel}
+    return render(request, "rooms/room.html", {"room": watched} | context | _own(request, watched))
+
+
+@require_safe
+@never_cache
+def screen(request: HttpRequest, slug: str) -> HttpResponse:
+    """The room for a wall or a television: shows, asks nothing, and leads phones to the room."""
+    watched = _allowed(request, slug, Power.WATCH)
+    code = screens.code_of(watched)
+    link = request.build_absolute_uri(reverse("tv_code", args=[code]) if code else f"{reverse('room', args=[slug])}?channel={screens.TV}")
+    context = {
+        "room": watched,
+        "seen": viewing.view(watched, AnonymousUser()),
+        "ticket": tickets.issue(request, watched, channel=screens.SCREEN),
+        "code": code,
+        "address": f"{request.get_host()}{reverse('tv')}",
+        "qr": _qr(link),
+    }
+    return render(request, "rooms/screen.html", context)
+
+
+@require_safe
+@never_cache
+def tv(request: HttpRequest, code: str = "") -> HttpResponse:
+    """The short code of a second screen, scanned or typed: on to its room."""
+    given = code or request.GET.get("code", "")
+    room = screens.room_of(given) if given else None
+    if room is None:
+        return render(request, "rooms/tv.html", {"given": given[:12]}, status=404 if given else 200)
+    return redirect(f"{reverse('room', args=[room.slug])}?channel={screens.TV}")
 
 
 @require_safe
 @never_cache
 def ticket(request: HttpRequest, slug: str) -> JsonResponse:
     """A fresh join ticket: a page left open outlives its own."""
-    return JsonResponse({"ticket": tickets.issue(request, _allowed(request, slug, Power.WATCH))})
+    watched = _allowed(request, slug, Power.WATCH)
+    return JsonResponse({"ticket": tickets.issue(request, watched, channel=screens.channel_of(request))})
 
 
 @require_safe
@@ -92,10 +124,13 @@ def share(request: HttpRequest, slug: str) -> HttpResponse:
     """The room's link and its QR code."""
     place = _allowed(request, slug, Power.WATCH)
     link = request.build_absolute_uri(reverse("room", args=[slug]))
-    # segno draws it from our own link: no outside text gets into the markup.
-    code = mark_safe(segno.make(link, error="m").svg_inline(scale=4, border=2, dark="#1c1512", light="#fff"))
     template = "rooms/_share.html" if request.headers.get("hx-request") else "rooms/share.html"
-    return render(request, template, {"room": place, "link": link, "qr": code})
+    return render(request, template, {"room": place, "link": link, "qr": _qr(link)})
+
+
+def _qr(link: str) -> SafeString:
+    # segno draws it from our own link: no outside text gets into the markup.
+    return mark_safe(segno.make(link, error="m").svg_inline(scale=4, border=2, dark="#1c1512", light="#fff", omitsize=True))
 
 
 def _allowed(request: HttpRequest, slug: str, power: Power) -> Room:
@@ -108,7 +143,8 @@ def _allowed(request: HttpRequest, slug: str, power: Power) -> Room:
 
 def _own(request: HttpRequest, place: Room) -> dict[str, Any]:
     """What the page's own buttons need."""
-    return {"next_url": reverse("room", args=[place.slug])}
+    channel = screens.channel_of(request)
+    return {"next_url": reverse("room", args=[place.slug]) + (f"?channel={channel}" if channel else "")}
 
 
 def _user(request: HttpRequest) -> User:

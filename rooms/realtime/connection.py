@@ -14,6 +14,7 @@ class Connection:
     device: str
     language: str
     is_staff: bool
+    is_counted: bool
     person: str
     phone_digest: bytes | None
     device_digest: bytes | None

@@ -71,6 +71,7 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
         device=ticket.device,
         language=ticket.language,
         is_staff=ticket.is_staff,
+        is_counted=ticket.is_counted,
         person=ticket.person,
         phone_digest=bytes.fromhex(ticket.phone) if ticket.phone else None,
         device_digest=identity.digest(IdentityKind.DEVICE, ticket.device) if ticket.device else None,
@@ -78,13 +79,13 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
     try:
         room = await hub.join(member)
         JOINS.inc()
-        if not ticket.is_staff:
-            presence.enter(ticket.room, ticket.person)
+        if ticket.is_counted:
+            presence.enter(ticket.room, ticket.person, ticket.channel)
         await _greet(room, member)
         await Session(connection, member).listen(receive)
     finally:
         await hub.leave(member)
-        if not ticket.is_staff and not hub.holds(ticket.room, ticket.person):
+        if ticket.is_counted and not hub.holds(ticket.room, ticket.person):
             presence.leave(ticket.room, ticket.person)
 
 

@@ -88,12 +88,13 @@ class Meter:
     def _write(self, room_id: int) -> None:
         """Views, viewers, peak and the minute's row of the running show."""
         joined = presence.take_joined(room_id)
+        channels = presence.take_channels(room_id, joined)
         likes = self._minute_likes.pop(room_id, 0)
         show = Show.objects.filter(room_id=room_id, state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).first()
         if show is None:
             return
         online = presence.online(room_id)
-        views = write_visits(show.pk, joined, online)
+        views = write_visits(show.pk, joined, online, channels)
         chats = ChatLine.objects.filter(show=show).count() - show.chat_count
         if chats > 0:
             Show.objects.filter(pk=show.pk).update(chat_count=F("chat_count") + chats)
@@ -121,12 +122,13 @@ def add_likes(room_id: int, count: int) -> int:
     return int(row[0]) if row else 0
 
 
-def write_visits(show_id: int, people: list[str], online: int) -> int:
+def write_visits(show_id: int, people: list[str], online: int, channels: dict[str, str]) -> int:
     """Count entries, new people and the peak; returns the show's views (人次)."""
     with transaction.atomic():
         before = ShowViewer.objects.filter(show_id=show_id).count() if people else 0
         ShowViewer.objects.bulk_create(
-            [ShowViewer(show_id=show_id, person=person) for person in dict.fromkeys(people)], ignore_conflicts=True
+            [ShowViewer(show_id=show_id, person=person, channel=channels.get(person, "")) for person in dict.fromkeys(people)],
+            ignore_conflicts=True,
         )
         new = ShowViewer.objects.filter(show_id=show_id).count() - before if people else 0
         Show.objects.filter(pk=show_id).update(

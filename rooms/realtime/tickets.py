@@ -18,6 +18,7 @@ from django.utils.translation import get_language
 from accounts import identity
 from accounts.models import IdentityKind
 from rooms.models import Room
+from rooms.screens import SCREEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Ticket:
     language: str
     is_staff: bool
     issued_at: float
+    channel: str = ""  # how she came, see rooms.screens
     phone: str = ""  # the digest of her phone, as hex: a claim needs it, and a tap must not cost a query
 
     @property
@@ -39,12 +41,17 @@ class Ticket:
         """What presence counts: one person, however many windows."""
         return f"u:{self.user_public_id}" if self.user else f"d:{self.device}"
 
+    @property
+    def is_counted(self) -> bool:
+        """A screen on a wall and the people at work are no visitors."""
+        return not self.is_staff and self.channel != SCREEN
+
 
 class BadTicket(Exception):
     """Forged, expired or for another room."""
 
 
-def issue(request: HttpRequest, room: Room, staff: bool = False) -> str:
+def issue(request: HttpRequest, room: Room, staff: bool = False, *, channel: str = "") -> str:
     """A ticket for the request's person; the caller has checked that she may watch, and for `staff` that she may operate."""
     user = request.user
     known = user if user.is_authenticated else None
@@ -57,6 +64,7 @@ def issue(request: HttpRequest, room: Room, staff: bool = False) -> str:
         language=get_language() or settings.LANGUAGE_CODE,
         is_staff=staff,
         issued_at=time.time(),
+        channel=channel,
         phone=identity.digest(IdentityKind.PHONE, known.phone).hex() if known and known.phone else "",
     )
     return _seal().encrypt(json.dumps(asdict(ticket)).encode()).decode()

@@ -15,6 +15,7 @@ from liveshop.refusals import Code, Refused
 from rooms import chat, moderation, stage
 from rooms.models import ChatLine, ChatState, Follow, FollowChange, ModeratorGrant, Room, Show
 from rooms.realtime import tickets
+from rooms.screens import TV
 from rooms.studio import drawing
 from rooms.studio.desk import Desk, enter, powers_in, require
 from rooms.studio.panels import PANELS, shown
@@ -157,5 +158,6 @@ def report(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     pins = show.pins.select_related("item__product", "by").order_by("started_at")
     context = {"desk": desk, "room": desk.room, "show": show, "drawing": drawing.draw(show), "pins": pins}
     context["recordings"] = show.recordings.filter(removed_at=None, duration_ms__gt=0)
+    context["from_screens"] = show.viewers.filter(channel=TV).count()
     context["gpm_fen"] = show.sales_fen * 1000 // show.view_count if show.view_count else None
     return render(request, "studio/report.html", context)

@@ -20,7 +20,7 @@ def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def clear(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a process that has just started."""
-    for name in ("_seen", "_news"):
+    for name in ("_seen", "_news", "_channels"):
         monkeypatch.setattr(presence, name, defaultdict(dict))
     for name in ("_joined", "_came"):
         monkeypatch.setattr(presence, name, defaultdict(list))

@@ -38,6 +38,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from accounts.models import User
 from tests.browser.site import REPOSITORY, Line, Site, test_database_url
+from tests.browser.streams import encode, media  # noqa: F401 # fixtures
 from tests.chromium import find_chromium
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}

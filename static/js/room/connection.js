@@ -26,6 +26,6 @@ export function start(socket) {
   socket.on("over", (why) => {
     clearTimeout(timer);
     show(why, false);
-    document.getElementById("say").inert = true;
+    document.getElementById("say")?.toggleAttribute("inert", true);
   });
 }

@@ -16,7 +16,7 @@ function coupons() {
   document.getElementById("coupons").hidden = !firstCoupon();
 }
 
-function pinned() {
+export function pinned() {
   const panel = document.getElementById("panel-pin");
   const picture = panel.querySelector(".deal__pic img");
   const hero = document.getElementById("hero");

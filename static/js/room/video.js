@@ -2,7 +2,8 @@
 import { Player } from "../video/player.js";
 
 const SOUND = "sound";
-let player, video, root, sound;
+const RETRY_MS = 15_000;
+let player, video, root, sound, retry;
 
 export function start(room, socket) {
   if (!root) {
@@ -22,6 +23,12 @@ export function follow() {
   if (told && !player) play(told.dataset);
   else if (told && player.kind === "" && player.session !== told.dataset.video) restart(told.dataset);
   else if (!told && !isWaiting) stop();
+}
+
+/* From the top of the ladder, when the picture stands still. */
+export function again() {
+  const told = document.querySelector("#panel-stage [data-video]");
+  if (told) restart(told.dataset);
 }
 
 function restart(told) {
@@ -64,7 +71,11 @@ const wantsSound = () => {
 
 function show(state) {
   if (state === "playing") root.dataset.playing = player.kind;
-  if (state === "failed") delete root.dataset.playing;
+  if (state === "failed") {
+    delete root.dataset.playing;
+    clearTimeout(retry);
+    retry = setTimeout(again, RETRY_MS);
+  }
   root.toggleAttribute("data-buffering", state === "waiting");
   sound.hidden = !(state === "blocked" || (root.dataset.playing && video.muted));
   sound.dataset.is = state === "blocked" ? "play" : "sound";
@@ -89,6 +100,7 @@ function shape() {
 }
 
 function stop() {
+  clearTimeout(retry);
   player?.stop();
   video?.remove();
   player = video = null;

@@ -1,6 +1,6 @@
 /* Plays a live stream into a <video>: websocket, else plain requests, else the browser's own HLS, else nothing but the picture below.
 
-It keeps close to the present: a little faster when behind, a jump when far behind, a little further back after each stall.
+Who fell to plain requests looks now and then whether the websocket works again. It keeps close to the present: a little faster when behind, a jump when far behind, a little further back after each stall.
 Events on the element: "player" with detail "playing", "waiting", "off", "blocked" (a tap is needed) or "failed".
 */
 import { Buffer, Source } from "./buffer.js";
@@ -9,13 +9,14 @@ import { Wire } from "./wire.js";
 
 const FIRST_PART_MS = 5000;
 const LOOK_MS = 250;
+const CLIMB_MS = [15_000, 30_000, 60_000, 120_000, 300_000];
 const FAR_S = 2.5;
 const LAG = { wire: [0.35, 1.5], segments: [1.6, 4] };
 
 export class Player {
   /* `at` has live (websocket path), hls, and ticket(isStale). */
   constructor(video, at) {
-    Object.assign(this, { video, at, feed: null, kind: "", isOver: false });
+    Object.assign(this, { video, at, feed: null, kind: "", isOver: false, climbs: 0 });
     this.listen();
     this.begin(Source ? "wire" : "own");
     this.timer = setInterval(() => this.look(), LOOK_MS);
@@ -49,6 +50,20 @@ export class Player {
     };
     this.feed = kind === "wire" ? new Wire(this.at.live, this.at.ticket, told) : new Segments(this.at.hls, told);
     this.deadline = setTimeout(() => !this.hasParts && this.next(), kind === "wire" ? FIRST_PART_MS : FIRST_PART_MS * 3);
+    if (kind === "segments") this.climber = setTimeout(() => this.climb(), CLIMB_MS[Math.min(this.climbs++, CLIMB_MS.length - 1)] * (0.8 + Math.random() * 0.4));
+  }
+
+  /* Back up the ladder: a second feed beside the one that plays, which is kept when parts come. */
+  climb() {
+    const done = (isUp) => {
+      clearTimeout(this.climber);
+      this.probe?.stop();
+      this.probe = null;
+      if (isUp) return this.begin("wire");
+      if (this.kind === "segments") this.climber = setTimeout(() => this.climb(), CLIMB_MS[Math.min(this.climbs++, CLIMB_MS.length - 1)]);
+    };
+    this.probe = new Wire(this.at.live, this.at.ticket, { init() {}, state() {}, part: () => done(true), failed: () => done(false) });
+    this.climber = setTimeout(() => done(false), FIRST_PART_MS);
   }
 
   /* The browser's own HLS: iPhones without ManagedMediaSource. */
@@ -134,6 +149,9 @@ export class Player {
 
   drop() {
     clearTimeout(this.deadline);
+    clearTimeout(this.climber);
+    this.probe?.stop();
+    this.probe = null;
     this.feed?.stop();
     this.buffer?.close();
     this.feed = this.buffer = null;
