@@ -39,7 +39,9 @@ async def stream(slug: str) -> None:
 
 
 def _address(slug: str) -> str:
-    """Where to push to; nothing when encoders cannot connect, somebody streams, or the anchor has made a key of her own."""
+    """Where to push to; nothing when video is another server's, encoders cannot connect, somebody streams, or the anchor has made a key of her own."""
+    if settings.VIDEO_TIER != "embedded":
+        return ""
     room = Room.objects.select_related("anchor").get(slug=slug)
     server = MediaServer.objects.order_by("-seen_at").first()
     if not server or not server.rtmp_port or room.is_banned or sessions.current(room):

@@ -203,12 +203,12 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^internal/media/"]  # a media server takes a redirect for consent
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "EXCLUDE_URL_PREFIXES": ("/admin/",),
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -253,6 +253,14 @@ STREAM_HOURS_MAX = env.int("STREAM_HOURS_MAX", 12)
 STREAM_TRANSCODES_MAX = env.int("STREAM_TRANSCODES_MAX", 1)
 STREAM_VIEWERS_MAX = env.int("STREAM_VIEWERS_MAX", 2000)
 STREAM_SILENCE_S = env.int("STREAM_SILENCE_S", 20)
+# In place of our own media process, one that runs by itself: docs/video.md, "An external media server".
+VIDEO_TIER = env.str("VIDEO_TIER", "embedded", validate=validate.OneOf(["embedded", "external"]))
+EXTERNAL_SERVER = env.str("EXTERNAL_SERVER", "nginx-rtmp", validate=validate.OneOf(["nginx-rtmp", "srs", "mediamtx"]))
+EXTERNAL_API = env.str("EXTERNAL_API", "http://127.0.0.1:8936")
+EXTERNAL_HLS = env.str("EXTERNAL_HLS", "")
+EXTERNAL_RECORDINGS = env.str("EXTERNAL_RECORDINGS", "")
+EXTERNAL_HOOK_SECRET = env.str("EXTERNAL_HOOK_SECRET", "")
+EXTERNAL_LINK_SECRET = env.str("EXTERNAL_LINK_SECRET", "")
 CLAIM_QUEUE_MAX = env.int("CLAIM_QUEUE_MAX", 20_000)
 CLAIM_LEASE_UNITS = env.int("CLAIM_LEASE_UNITS", 250)
 DEALS_A_DAY = env.int("DEALS_A_DAY", 0 if DEMO else 3)  # a demo's small crowd taps all evening
@@ -289,6 +297,27 @@ UNFOLD = {
         }
     },
 }
+
+if VIDEO_TIER == "external":
+    _wrong = [
+        why
+        for bad, why in [
+            (
+                min(len(EXTERNAL_HOOK_SECRET), len(EXTERNAL_LINK_SECRET)) < 32,
+                "EXTERNAL_HOOK_SECRET and EXTERNAL_LINK_SECRET need 32 characters",
+            ),
+            (EXTERNAL_HOOK_SECRET == EXTERNAL_LINK_SECRET, "EXTERNAL_HOOK_SECRET and EXTERNAL_LINK_SECRET must differ"),
+            (not RTMP_URL, "RTMP_URL must be where encoders connect"),
+            (not EXTERNAL_HLS.startswith(("http://", "https://", "/")), "EXTERNAL_HLS must be where viewers find the fragments"),
+        ]
+        if bad
+    ]
+    if _wrong:
+        raise ImproperlyConfigured("VIDEO_TIER is external, but: " + "; ".join(_wrong))
+    if not EXTERNAL_HLS.startswith("/"):
+        _origin = "/".join(EXTERNAL_HLS.split("/")[:3])
+        CONTENT_SECURITY_POLICY["DIRECTIVES"]["connect-src"].append(_origin)
+        CONTENT_SECURITY_POLICY["DIRECTIVES"]["media-src"].append(_origin)
 
 if PRODUCTION:
     _unsafe = [

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import User
-from liveshop import bus
+from liveshop import bus, wiring
 from rooms.models import RoomEvent
 
 # kind → what happened. docs/events.md says the same, and a test keeps them equal.
@@ -59,4 +59,6 @@ def publish_in_tx(*, room_id: int, kind: str, panels: list[str], actor: User | N
     seq = int(row[0])
     RoomEvent.objects.create(room_id=room_id, seq=seq, kind=kind, panels=panels, actor=actor, facts=facts or {})
     bus.notify_in_tx("room", {"room": room_id, "seq": seq, "kind": kind, "panels": panels})
+    for path in wiring.ROOM_EVENTS:
+        wiring.load(path)(room_id, kind)
     return seq

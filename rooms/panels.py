@@ -9,7 +9,7 @@ from django.utils import translation
 from liveshop import wiring
 from liveshop.wiring import ROOM_PANELS
 from rooms.models import Room, Show, ShowState
-from rooms.video import addresses, replays, sessions
+from rooms.video import replays, sessions, tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def stage(room: Room) -> Panel:
         "stream": stream,
         "has_replay": replays.has_film(show),
     }
-    return Panel("rooms/_stage.html", context | ({"hls": addresses.hls_path(room.public_id)} if stream else {}))
+    return Panel("rooms/_stage.html", context | ({"hls": tier.current().ladder(room.public_id).hls} if stream else {}))
 
 
 def notice(room: Room) -> Panel:

@@ -9,9 +9,18 @@ from procrastinate.contrib.django import app
 from liveshop.refusals import Refused
 from rooms import stage
 from rooms.models import Show, ShowState
-from rooms.video.tasks import close_silent, remove_old
+from rooms.video.tasks import close_silent, cut_external, follow_external, look, look_soon, remove_old, take_recording
 
-__all__ = ["close_silent", "end_abandoned", "remove_old"]  # the worker finds an app's jobs in its module `tasks`
+__all__ = [
+    "close_silent",
+    "cut_external",
+    "end_abandoned",
+    "follow_external",
+    "look",
+    "look_soon",
+    "remove_old",
+    "take_recording",
+]  # the worker finds an app's jobs in its module `tasks`
 
 
 @app.periodic(cron="* * * * * */10")  # every ten seconds

@@ -2,8 +2,10 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from rooms import views
 from rooms.video import views as video
+from rooms.video.external import doors as external
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("internal/media/<str:server>", external.callback, name="media_callback"),
     path("live/<slug:slug>", views.room, name="room"),
     path("live/<slug:slug>/ticket", views.ticket, name="room_ticket"),
     path("live/<slug:slug>/catchup", views.catchup, name="room_catchup"),

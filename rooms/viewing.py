@@ -10,7 +10,7 @@ from accounts.models import User
 from liveshop import wiring
 from rooms import chat, follows, panels, presence, reminders
 from rooms.models import ChatLine, Pin, Room, Show, ShowState
-from rooms.video import addresses, replays, sessions
+from rooms.video import replays, sessions, tier
 
 CHAT_LINES = 50
 
@@ -53,7 +53,7 @@ def view(room: Room, viewer: User | AnonymousUser) -> RoomView:
         is_following=bool(user and follows.is_following(room.pk, user.pk)),
         is_reserved=bool(user and show and reminders.is_reserved(show, user)),
         mine=_mine(room, user),
-        live_path=addresses.live_path(room.public_id),
+        live_path=tier.current().ladder(room.public_id).live,
         has_video=bool(show and show.state == ShowState.LIVE and sessions.on_air(show)),
         rewinds=replays.can_rewind(show),
     )

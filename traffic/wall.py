@@ -18,6 +18,8 @@ from liveshop.capacity import Capacity
 from orders.models import Order, OrderState
 from rooms import presence
 from rooms.models import Show, ShowState
+from rooms.video import tier
+from rooms.video.models import MediaServer
 
 CLAIM_WINDOW_S = 10
 log = structlog.get_logger(__name__)
@@ -47,6 +49,7 @@ class Wall:
     lag_s: int | None
     capacity: Capacity | None
     redis: str  # unused, ok or away
+    video: str  # empty: well or never used; "away"; or what is wrong with the media server
 
 
 def wall() -> Wall:
@@ -70,7 +73,15 @@ def wall() -> Wall:
         lag_s=_figure(lambda: _lag_s(now)),
         capacity=capacity.read(),
         redis=health.redis_state(),
+        video=_figure(_video) or "",
     )
+
+
+def _video() -> str:
+    server = tier.current().health()
+    if server is None:
+        return "away" if MediaServer.objects.exists() else ""
+    return server.problem
 
 
 def _open_deals(room_ids: list[int], now: datetime) -> dict[int, list[Deal]]:

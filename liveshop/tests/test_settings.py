@@ -20,7 +20,7 @@ SAFE = {
     "PAYMENT_PROVIDERS": "shop.payments:Real",
     "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
 }
-SHOW = "import json; from liveshop import settings as s; print(json.dumps({n: getattr(s, n) for n in %r}))"
+SHOW = "import json; from liveshop import settings as s; print(json.dumps({n: getattr(s, n) for n in %r}, default=str))"
 
 
 def load(environment: dict[str, str], show: list[str]) -> "subprocess.CompletedProcess[str]":
@@ -85,6 +85,43 @@ class TestProduction:
         told = load({name: wrong}, [])
         assert told.returncode != 0
         assert name in told.stderr
+
+
+EXTERNAL = {
+    "VIDEO_TIER": "external",
+    "RTMP_URL": "rtmp://video.example/live",
+    "EXTERNAL_HLS": "https://video.example/hls",
+    "EXTERNAL_HOOK_SECRET": "h" * 32,
+    "EXTERNAL_LINK_SECRET": "l" * 32,
+}
+
+
+class TestExternalVideo:
+    def test_its_origin_may_be_played(self) -> None:
+        told = load(SAFE | EXTERNAL, ["CONTENT_SECURITY_POLICY", "SECURE_REDIRECT_EXEMPT"])
+        assert told.returncode == 0, told.stderr
+        shown = json.loads(told.stdout)
+        for name in ("connect-src", "media-src"):
+            assert "https://video.example" in shown["CONTENT_SECURITY_POLICY"]["DIRECTIVES"][name]
+        assert any(re.search(exempt, "internal/media/srs") for exempt in shown["SECURE_REDIRECT_EXEMPT"])
+
+    @pytest.mark.parametrize(
+        ("wrong", "named"),
+        [
+            ({"VIDEO_TIER": "outside"}, "VIDEO_TIER"),
+            ({"EXTERNAL_SERVER": "apache"}, "EXTERNAL_SERVER"),
+            ({"EXTERNAL_HOOK_SECRET": "short"}, "EXTERNAL_HOOK_SECRET"),
+            ({"EXTERNAL_LINK_SECRET": ""}, "EXTERNAL_LINK_SECRET"),
+            ({"EXTERNAL_LINK_SECRET": "h" * 32}, "must differ"),
+            ({"RTMP_URL": ""}, "RTMP_URL"),
+            ({"EXTERNAL_HLS": ""}, "EXTERNAL_HLS"),
+            ({"EXTERNAL_HLS": "video.example/hls"}, "EXTERNAL_HLS"),
+        ],
+    )
+    def test_half_of_it_does_not_start(self, wrong: dict[str, str], named: str) -> None:
+        told = load(EXTERNAL | wrong, [])
+        assert told.returncode != 0
+        assert named in told.stderr.strip().splitlines()[-1]
 
 
 class TestEnvironment:

@@ -19,7 +19,7 @@ from rooms.screens import TV
 from rooms.studio import drawing
 from rooms.studio.desk import Desk, enter, powers_in, require
 from rooms.studio.panels import PANELS, shown
-from rooms.video import addresses
+from rooms.video import tier
 
 MINUTE_COLUMNS = {"online": "online", "sales": "sales_fen", "orders": "orders", "views": "joins"}
 DARK_COOKIE = "studio_theme"
@@ -64,8 +64,8 @@ def studio(request: HttpRequest, slug: str) -> HttpResponse:
         "until": grant.expires_at if grant and not desk.is_owner else None,
         "is_dark": request.COOKIES.get(DARK_COOKIE) == "dark",
         "mute_minutes": moderation.MUTE_MINUTES,
-        "live_path": addresses.live_path(desk.room.public_id),
-        "camera_path": addresses.camera_path(desk.room.public_id),
+        "ladder": tier.current().ladder(desk.room.public_id),
+        "camera_path": tier.current().camera_path(desk.room.public_id),
     }
     return render(request, "studio/studio.html", context)
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -16,15 +15,13 @@ from accounts import access
 from liveshop.refusals import Code, Refused
 from rooms.studio.desk import Desk, enter, require
 from rooms.studio.preflight import Check
-from rooms.video import cameras, keys, reasons, sessions
-from rooms.video.models import MediaServer, StreamKey, StreamSession
+from rooms.video import cameras, keys, reasons, sessions, tier
+from rooms.video.models import StreamKey, StreamSession, StreamSource
 
-FRESH = timedelta(seconds=20)
 RECENT = timedelta(minutes=10)
 SLOW_KEYFRAMES_MS = 4000
 POOR_KBPS = 500
 QUIET_DB = -50
-USUAL_PORT = 1935
 
 
 def panel(desk: Desk) -> dict[str, Any]:
@@ -32,7 +29,8 @@ def panel(desk: Desk) -> dict[str, Any]:
     if not desk.is_owner:
         return {"is_open": False}
     stream = sessions.current(desk.room)
-    server = MediaServer.objects.filter(seen_at__gt=timezone.now() - FRESH).order_by("-seen_at").first()
+    used = tier.current()
+    server = used.health()
     key = StreamKey.objects.filter(room=desk.room).first()
     return {
         "is_open": True,
@@ -40,31 +38,32 @@ def panel(desk: Desk) -> dict[str, Any]:
         "checks": checks(stream) if stream else [],
         "last": None if stream else _last(desk),
         "server": server,
-        "address": settings.RTMP_URL or (address(desk.host, server.rtmp_port) if server and server.rtmp_port else ""),
+        "address": used.ingest(desk.host),
+        "has_camera": bool(used.camera_path(desk.room.public_id)),
         "key": key,
     }
 
 
 def checks(stream: StreamSession) -> list[Check]:
     """Each line of the stream's list; all of it is advice, the show may go on."""
+    is_external = stream.source == StreamSource.EXTERNAL
+    if is_external and not stream.width:
+        return [Check("size", _("The media server’s figures are coming"), True, False, "")]
     seconds = number_format(stream.keyframe_ms / 1000, 1)
     figures = {"width": stream.width, "height": stream.height, "rate": round(stream.frame_rate)}
+    size = _("%(width)s×%(height)s, %(rate)s pictures a second") if stream.frame_rate or not is_external else _("%(width)s×%(height)s")
     sharp = stream.keyframe_ms <= SLOW_KEYFRAMES_MS
     told = [
-        Check("size", _("%(width)s×%(height)s, %(rate)s pictures a second") % figures, stream.frame_rate >= 10, False, ""),
+        Check("size", size % figures, stream.frame_rate >= 10 or is_external, False, ""),
         Check("bitrate", _("%(kbps)s kbit/s") % {"kbps": stream.bitrate_kbps}, stream.bitrate_kbps >= POOR_KBPS, False, ""),
         Check("keyframes", _keyframes(seconds, sharp), sharp, False, ""),
         Check("sound", _sound(stream), stream.has_sound and (stream.loudness_db is None or stream.loudness_db > QUIET_DB), False, ""),
     ]
+    if is_external:  # other servers do not measure it, and bitrate only after a while
+        told = [check for check in told if check.name != "keyframes" and (stream.bitrate_kbps or check.name != "bitrate")]
     if stream.trouble:
         told.append(Check("trouble", reasons.sentence(stream.trouble), False, False, ""))
     return told
-
-
-def address(host: str, port: int) -> str:
-    """Where encoders connect, as the person's browser names this machine."""
-    scheme = "rtmps" if settings.RTMP_CERTIFICATE else "rtmp"
-    return f"{scheme}://{host}{'' if port == USUAL_PORT else f':{port}'}/live"
 
 
 @require_POST
@@ -72,7 +71,8 @@ def address(host: str, port: int) -> str:
 def new_key(request: HttpRequest, slug: str) -> HttpResponse:
     """Make a stream key and show it, for the only time."""
     desk = _owner(request, slug)
-    context = {"desk": desk, "room": desk.room, "key": keys.make(room=desk.room, by=desk.user)}
+    key = tier.current().typed_key(desk.room.public_id, keys.make(room=desk.room, by=desk.user))
+    context = {"desk": desk, "room": desk.room, "key": key}
     template = "studio/_key.html" if request.headers.get("hx-request") else "studio/key.html"
     return render(request, template, context)
 
@@ -82,6 +82,8 @@ def new_key(request: HttpRequest, slug: str) -> HttpResponse:
 def camera_ticket(request: HttpRequest, slug: str) -> HttpResponse:
     """Let this browser's camera in, once, within a minute."""
     desk = _owner(request, slug)
+    if not tier.current().camera_path(desk.room.public_id):
+        raise Refused(Code.NOT_FOUND)
     if desk.room.is_banned:
         raise Refused(Code.BANNED, rule=desk.room.ban_reason, until="—")
     return JsonResponse({"ticket": cameras.issue(desk.room)})

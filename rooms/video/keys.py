@@ -7,8 +7,8 @@ from django.db import transaction
 
 from accounts import access, audit
 from accounts.models import User
-from liveshop import bus
 from rooms.models import Room
+from rooms.video import tier
 from rooms.video.models import StreamKey
 
 KEY_BYTES = 32
@@ -24,7 +24,7 @@ def make(*, room: Room, by: User) -> str:
         _, is_new = StreamKey.objects.update_or_create(room=room, defaults=values)
         audit.record_in_tx(actor=by, action="stream_key_made", subject=f"room:{room.public_id}", after={"hint": key[-4:]})
         if not is_new:
-            cut_in_tx(room, "key_changed", source="encoder")
+            tier.current().cut_in_tx(room, "key_changed", source="encoder")
     return key
 
 
@@ -39,8 +39,3 @@ def room_of(key: str) -> Room | None:
 def digest(key: str) -> str:
     """What is stored of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def cut_in_tx(room: Room, why: str, *, source: str = "") -> None:
-    """Tell the media process to close the room's publisher; `source` limits it to encoders or cameras."""
-    bus.notify_in_tx("stream", {"do": "cut", "room": room.pk, "why": why, "source": source})

@@ -36,6 +36,7 @@ class StreamSession(models.Model):
     show = models.ForeignKey("rooms.Show", models.SET_NULL, null=True, blank=True, related_name="streams")
     source = models.CharField(max_length=8, choices=StreamSource.choices)
     encoder = models.CharField(max_length=80, blank=True, help_text="What the encoder says it is")
+    client = models.CharField(max_length=64, blank=True, help_text="The connection, as an external media server names it")
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)

@@ -35,7 +35,7 @@ class Measured:
     loudness_db: float | None = None
 
 
-def open_session(*, room: Room, source: str) -> StreamSession:
+def open_session(*, room: Room, source: str, client: str = "", encoder: str = "") -> StreamSession:
     """A publisher of this room was let in; an older one of the same room is over. Raises Refused: BANNED, FORBIDDEN."""
     room = Room.objects.select_related("anchor").get(pk=room.pk)
     if room.is_banned:
@@ -45,7 +45,7 @@ def open_session(*, room: Room, source: str) -> StreamSession:
         Room.objects.select_for_update(no_key=True, of=("self",)).get(pk=room.pk)
         now = timezone.now()
         StreamSession.objects.filter(room=room, ended_at=None).update(ended_at=now, end_reason=TAKEN_OVER)
-        return StreamSession.objects.create(room=room, source=source, started_at=now, seen_at=now)
+        return StreamSession.objects.create(room=room, source=source, client=client, encoder=encoder[:80], started_at=now, seen_at=now)
 
 
 def put_on_air(*, session: StreamSession) -> Show | None:

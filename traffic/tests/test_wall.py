@@ -1,3 +1,4 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from django.urls import reverse
 from accounts.models import AuditEntry, User
 from liveshop import capacity
 from liveshop.capacity import Capacity
-from rooms.models import Room, Show, ShowState
+from rooms.models import MediaServer, Room, Show, ShowState
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,6 +24,16 @@ class TestWall:
         page = desk.get(reverse("admin:index")).content.decode()
         assert room.title in page
         assert "每秒抢购" in page
+
+    def test_it_alarms_when_the_media_server_is_silent_or_says_what_is_wrong(self, desk: Client) -> None:
+        words = "流媒体服务没有响应：画面暂停"
+        assert words not in desk.get(reverse("admin:index")).content.decode(), "never used"
+        server = MediaServer.objects.create(name="m", rtmp_port=1935)
+        assert words not in desk.get(reverse("admin:index")).content.decode()
+        MediaServer.objects.update(problem="HTTP 502")
+        assert "HTTP 502" in desk.get(reverse("admin:index")).content.decode()
+        MediaServer.objects.update(problem="", seen_at=server.seen_at - timedelta(minutes=2))
+        assert words in desk.get(reverse("admin:index")).content.decode()
 
     @pytest.mark.parametrize("who", ["viewer", "anchor", None])
     def test_an_outsider_sees_nothing_of_it(self, client: Client, who: str | None, room: Room, request: pytest.FixtureRequest) -> None:

@@ -8,7 +8,7 @@ from django.utils import timezone, translation
 from accounts.models import User
 from rooms.models import MediaServer, Room, StreamKey, StreamSession
 from rooms.studio.desk import enter
-from rooms.video import cameras, desk, keys, reasons
+from rooms.video import cameras, desk, embedded, keys, reasons
 from tests import cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,7 +103,7 @@ def test_the_address_is_the_one_the_anchor_came_by(rf: RequestFactory, room: Roo
     request = rf.get("/", headers={"host": "shop.example:8000"})
     request.user, request.device = room.anchor, ""
     assert desk.panel(enter(request, room.slug))["address"] == "rtmp://shop.example:1936/live"
-    MediaServer.objects.update(seen_at=timezone.now() - 2 * desk.FRESH)
+    MediaServer.objects.update(seen_at=timezone.now() - 2 * embedded.FRESH)
     assert desk.panel(enter(request, room.slug))["address"] == ""
 
 

@@ -11,7 +11,7 @@ export function start(root) {
   ear.addEventListener("click", listen);
   desk.addEventListener("panel", () => follow(root));
   follow(root);
-  import("./camera.js").then((camera) => camera.start(desk));
+  if (desk.dataset.camera) import("./camera.js").then((camera) => camera.start(desk));
 }
 
 async function follow(root) {
@@ -25,7 +25,7 @@ async function follow(root) {
   Object.assign(video, { muted: true, playsInline: true, autoplay: true });
   video.setAttribute("aria-label", ear.textContent);
   monitor.prepend(video);
-  player = new Player(video, { live: desk.dataset.live, hls: "", ticket: () => fresh(root) });
+  player = new Player(video, { live: desk.dataset.live, hls: desk.dataset.live ? "" : desk.dataset.hls, ticket: () => fresh(root) });
 }
 
 async function fresh(root) {

@@ -14,11 +14,11 @@ const FAR_S = 2.5;
 const LAG = { wire: [0.35, 1.5], segments: [1.6, 4] };
 
 export class Player {
-  /* `at` has live (websocket path), hls, and ticket(isStale). */
+  /* `at` has live (websocket path), hls, and ticket(isStale); an empty address is a rung that is not there. */
   constructor(video, at) {
     Object.assign(this, { video, at, feed: null, kind: "", isOver: false, climbs: 0 });
     this.listen();
-    this.begin(Source ? "wire" : "own");
+    this.begin(!Source ? "own" : at.live ? "wire" : "segments");
     this.timer = setInterval(() => this.look(), LOOK_MS);
   }
 
@@ -46,6 +46,7 @@ export class Player {
       init: (mime, bytes) => this.buffer.init(mime, bytes),
       part: (bytes, facts) => this.part(bytes, facts),
       state: (message) => this.changed(message),
+      pace: (seconds) => this.paced(seconds),
       failed: () => this.next(),
     };
     this.feed = kind === "wire" ? new Wire(this.at.live, this.at.ticket, told) : new Segments(this.at.hls, told);
@@ -99,6 +100,11 @@ export class Player {
       clearTimeout(this.deadline);
       if (this.hasParts || this.state !== "off") this.tell("off");
     }
+  }
+
+  /* Segments come whole: what is behind the edge must last until the next one is here. */
+  paced(seconds) {
+    this.lag = Math.max(this.lag, Math.min(seconds + 1, LAG.segments[1] + 2));
   }
 
   async play() {

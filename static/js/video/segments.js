@@ -1,5 +1,7 @@
 /* The same stream by plain requests, where no websocket gets through: our own playlist is read and its segments are fetched. */
 
+import { Transmuxer } from "./transmuxer.js";
+
 const BEHIND = 2;
 const IDLE_MS = 1000;
 const MAX_MISSES = 8;
@@ -7,7 +9,7 @@ const MAX_MISSES = 8;
 export class Segments {
   /* `told` as for Wire. */
   constructor(url, told) {
-    Object.assign(this, { url, told, last: -1, map: "", misses: 0, isOver: false });
+    Object.assign(this, { url, told, last: -1, map: "", misses: 0, isOver: false, transmuxer: null });
     this.run();
   }
 
@@ -25,20 +27,38 @@ export class Segments {
   }
 
   async step() {
-    const found = parse(await (await this.get(this.url)).text());
+    const text = await (await this.get(this.url)).text();
+    const variant = text.match(/^#EXT-X-STREAM-INF:.*\n([^#\n]+)/m);
+    if (variant) this.url = new URL(variant[1].trim(), new URL(this.url, location.href)).href;
+    const found = variant ? [] : parse(text);
+    if (found.length) this.told.pace(Math.max(...found.map(({ seconds }) => seconds)));
+    // A server that was started again counts from the beginning.
+    if (found.length && found.at(-1).number < this.last - 1) this.last = -1;
     const fresh = found.filter(({ number }) => number > this.last);
     // The first time, and after falling far behind, begin near the end.
     const wanted = this.last < 0 || fresh.length > 5 ? fresh.slice(-BEHIND) : fresh;
     for (const one of wanted) {
-      if (one.map !== this.map) {
-        const bytes = await this.bytes(one.map);
-        this.map = one.map;
-        this.told.init(mimeOf(bytes), bytes);
-      }
-      this.told.part(await this.bytes(one.uri), { isKey: true, wall: one.wall });
+      await (one.map ? this.fragment(one) : this.transport(one));
       this.last = one.number;
       if (this.isOver) return;
     }
+  }
+
+  async fragment(one) {
+    if (one.map !== this.map) {
+      const bytes = await this.bytes(one.map);
+      this.map = one.map;
+      this.told.init(mimeOf(bytes), bytes);
+    }
+    this.told.part(await this.bytes(one.uri), { isKey: true, wall: one.wall });
+  }
+
+  /* MPEG-TS, as nginx-rtmp and SRS write it: browsers want MP4. */
+  async transport(one) {
+    this.transmuxer ||= new Transmuxer();
+    const made = this.transmuxer.convert(await this.bytes(one.uri), one.breaks || one.number !== this.last + 1);
+    if (made.init) this.told.init(mimeOf(made.init), made.init);
+    if (made.part) this.told.part(made.part, { isKey: true, wall: one.wall });
   }
 
   async get(url) {
@@ -58,12 +78,17 @@ export class Segments {
 
 function parse(text) {
   const found = [];
-  let number = 0, map = "", wall = 0;
+  let number = 0, map = "", wall = 0, seconds = 0, breaks = false;
   for (const line of text.split("\n")) {
     if (line.startsWith("#EXT-X-MEDIA-SEQUENCE:")) number = Number(line.split(":")[1]);
     else if (line.startsWith("#EXT-X-MAP:")) map = line.match(/URI="([^"]+)"/)[1];
     else if (line.startsWith("#EXT-X-PROGRAM-DATE-TIME:")) wall = Date.parse(line.slice(25));
-    else if (line && !line.startsWith("#")) found.push({ number: number++, map, wall, uri: line });
+    else if (line.startsWith("#EXTINF:")) seconds = parseFloat(line.slice(8));
+    else if (line.startsWith("#EXT-X-DISCONTINUITY") && !line.includes("-SEQUENCE")) breaks = true;
+    else if (line && !line.startsWith("#")) {
+      found.push({ number: number++, map, wall, seconds, breaks, uri: line });
+      breaks = false;
+    }
   }
   return found;
 }
