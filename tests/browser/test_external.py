@@ -25,7 +25,7 @@ from rooms.video.tests.conftest import soon
 from tests import cast
 from tests.browser.site import REPOSITORY, Site, free_port
 from tests.browser.site import test_database_url as database_url
-from tests.browser.test_video import Encoder, lateness, until
+from tests.browser.streams import Encoder, lateness, until
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 HOOK, LINK = "hook-" + "h" * 40, "link-" + "l" * 40

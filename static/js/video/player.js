@@ -51,7 +51,7 @@ export class Player {
     };
     this.feed = kind === "wire" ? new Wire(this.at.live, this.at.ticket, told) : new Segments(this.at.hls, told);
     this.deadline = setTimeout(() => !this.hasParts && this.next(), kind === "wire" ? FIRST_PART_MS : FIRST_PART_MS * 3);
-    if (kind === "segments") this.climber = setTimeout(() => this.climb(), CLIMB_MS[Math.min(this.climbs++, CLIMB_MS.length - 1)] * (0.8 + Math.random() * 0.4));
+    if (kind === "segments" && this.at.live) this.climber = setTimeout(() => this.climb(), CLIMB_MS[Math.min(this.climbs++, CLIMB_MS.length - 1)] * (0.8 + Math.random() * 0.4));
   }
 
   /* Back up the ladder: a second feed beside the one that plays, which is kept when parts come. */
