@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "room_banned": "An operator closed the room",
     "room_unbanned": "An operator opened the room again",
     "video_started": "The room's stream is on air",
+    "replay_ready": "A recording of the room's show is complete and can be watched",
     "pinned": "A product is being shown",
     "unpinned": "No product is being shown",
     "shelf_changed": "A product was added, removed or moved",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from liveshop.threads import in_thread
 from rooms.models import Show
-from rooms.video import recording
+from rooms.video import recording, replays
 from rooms.video.models import Recording, StreamSession
 from rooms.video.packager import Init, Output, Part
 
@@ -90,17 +90,13 @@ class Recorder:
             return
         await asyncio.get_running_loop().run_in_executor(_disk, writer.close)
         if row is not None:
-            await in_thread(_note_end)(row, round(writer.duration_ms), writer.size)
+            await in_thread(replays.finish)(row, round(writer.duration_ms), writer.size)
 
 
 def _append(writer: recording.Writer, part: Part, wall: float, looks: bool) -> None:
     if looks and shutil.disk_usage(writer.path.parent).free < ROOM_LEFT_BYTES:
         raise OSError(errno.ENOSPC, "little room is left on the disk")
     writer.add(part, wall)
-
-
-def _note_end(row: Recording, duration_ms: int, size: int) -> None:
-    Recording.objects.filter(pk=row.pk).update(ended_at=timezone.now(), duration_ms=duration_ms, size=size)
 
 
 def finish_all_left() -> int:
@@ -114,6 +110,6 @@ def finish_all_left() -> int:
             log.warning("recording_unreadable", path=row.path)
             Recording.objects.filter(pk=row.pk).update(ended_at=timezone.now())
             continue
-        _note_end(row, index.duration_ms, index.size)
+        replays.finish(row, index.duration_ms, index.size)
         done += 1
     return done

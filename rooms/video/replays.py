@@ -9,7 +9,10 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
 
+from rooms import events
 from rooms.models import ChatLine, ChatState, Pin, Room, Show, ShowState
 from rooms.video import recording
 from rooms.video.models import Recording
@@ -79,6 +82,13 @@ def film_of(show: Show) -> Film:
         reels.append(Reel(row, index, starts))
         starts += index.duration_ms
     return Film(show, reels)
+
+
+def finish(row: Recording, duration_ms: int, size: int) -> None:
+    """A recording is complete: pages of a show that is over offer it from now on."""
+    with transaction.atomic(durable=True):
+        Recording.objects.filter(pk=row.pk).update(ended_at=timezone.now(), duration_ms=duration_ms, size=size)
+        events.publish_in_tx(room_id=row.room_id, kind="replay_ready", panels=["stage"])
 
 
 def may_be_seen(room: Room, show: Show) -> bool:

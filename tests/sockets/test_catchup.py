@@ -16,9 +16,9 @@ from campaigns import announcements, coupons, deals, drops
 from campaigns.models import Deal, Drop
 from orders import announcing
 from rooms import events, moderation, opening, shelf, stage
-from rooms.models import Room, RoomEvent
+from rooms.models import Recording, Room, RoomEvent
 from rooms.realtime import recovery
-from rooms.video import sessions
+from rooms.video import replays, sessions
 from tests import cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,6 +66,13 @@ def stream(evening: Evening) -> None:
     sessions.put_on_air(session=sessions.open_session(room=evening.room, source="encoder"))
 
 
+def record(evening: Evening) -> None:
+    """The last recording of the show that is over is finished."""
+    show = evening.room.shows.latest("pk")
+    row = Recording.objects.create(room=evening.room, show=show, path="room/a.mp4", mime="video/mp4")
+    replays.finish(row, 60_000, 1_000_000)
+
+
 # kind → (what happened before the page was drawn, what makes the event)
 CASES: dict[str, tuple[Act, Act]] = {
     "show_planned": (
@@ -82,6 +89,7 @@ CASES: dict[str, tuple[Act, Act]] = {
         lambda e: stage.unban_room(room=e.room, by=e.operator, reason="申诉成立"),
     ),
     "video_started": (nothing, stream),
+    "replay_ready": (lambda e: stage.end_show(room=e.room, by=e.anchor), record),
     "pinned": (nothing, lambda e: stage.pin(room=e.room, item=e.items[1], by=e.anchor)),
     "unpinned": (nothing, lambda e: stage.unpin(room=e.room, by=e.anchor)),
     "shelf_changed": (nothing, lambda e: shelf.remove_item(room=e.room, item=e.items[0], by=e.anchor)),

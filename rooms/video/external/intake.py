@@ -11,8 +11,10 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
+from rooms import events
 from rooms.models import Show
 from rooms.video import aac, flv, h264, recording
 from rooms.video.converter import AUDIO, AUDIO_CONFIG, DELTA, FAILED, FRAME, KEY, VIDEO_CONFIG
@@ -57,7 +59,9 @@ def take(session: StreamSession, told: str) -> int:
         return 0
     rows = _write(path, session, show, stem)
     if rows:
-        Recording.objects.bulk_create(rows)
+        with transaction.atomic(durable=True):
+            Recording.objects.bulk_create(rows)
+            events.publish_in_tx(room_id=session.room_id, kind="replay_ready", panels=["stage"])
         log.info("recording_taken_over", room=session.room.slug, files=len(rows))
         _remove(path)
     return len(rows)

@@ -144,7 +144,8 @@ def _ask(method: str, path: str, *, missing_is_fine: bool = False) -> bytes:
             return b""
         raise Away(f"HTTP {refused.code}") from refused
     except (OSError, ValueError) as gone:
-        raise Away(str(getattr(gone, "reason", gone))[:100]) from gone
+        why = getattr(gone, "reason", gone)
+        raise Away((getattr(why, "strerror", None) or str(why))[:100]) from gone
 
 
 def _json_of(body: bytes) -> dict[str, Any]:
