@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import translation
 
 from liveshop import wiring
@@ -43,7 +44,14 @@ def stage(room: Room) -> Panel:
         "stream": stream,
         "has_replay": replays.has_film(show),
     }
-    return Panel("rooms/_stage.html", context | ({"hls": tier.current().ladder(room.public_id).hls} if stream else {}))
+    return Panel("rooms/_stage.html", context | (_moving(room, show) if show and stream else {}))
+
+
+def _moving(room: Room, show: Show) -> dict[str, str]:
+    """Where the picture comes from, and where the show's beginning can be had: a demo is not recorded, an external server's file comes after the show."""
+    ladder = tier.current().ladder(room.public_id)
+    has_film = ladder.live and not show.is_demo
+    return {"hls": ladder.hls, "film": reverse("replay_film", args=[room.slug, show.public_id]) if has_film else ""}
 
 
 def notice(room: Room) -> Panel:

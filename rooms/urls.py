@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("live/<slug:slug>/chat", views.say, name="room_say"),
     path("live/<slug:slug>/follow", views.follow, name="room_follow"),
     path("live/<slug:slug>/reserve", views.reserve, name="room_reserve"),
+    path("live/<slug:slug>/corner", views.corner, name="room_corner"),
     path("live/<slug:slug>/share", views.share, name="room_share"),
     path("live/<slug:slug>/shows/<str:show>", video.replay, name="replay"),
     path("live/<slug:slug>/shows/<str:show>/film.json", video.film_json, name="replay_film"),

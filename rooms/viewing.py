@@ -54,9 +54,14 @@ def view(room: Room, viewer: User | AnonymousUser) -> RoomView:
         is_reserved=bool(user and show and reminders.is_reserved(show, user)),
         mine=_mine(room, user),
         live_path=tier.current().ladder(room.public_id).live,
-        has_video=bool(show and show.state == ShowState.LIVE and sessions.on_air(show)),
+        has_video=bool(show and is_moving(show)),
         rewinds=replays.can_rewind(show),
     )
+
+
+def is_moving(show: Show) -> bool:
+    """Whether the show has a picture now."""
+    return show.state == ShowState.LIVE and sessions.on_air(show) is not None
 
 
 def _hero(room: Room) -> str:

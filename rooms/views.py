@@ -20,9 +20,10 @@ from accounts.access import Power
 from accounts.models import User
 from liveshop.clock import server_ms
 from liveshop.refusals import Code, Refused
-from rooms import chat, follows, reminders, screens, viewing
+from rooms import chat, follows, panels, reminders, screens, viewing
 from rooms.models import Room
 from rooms.realtime import recovery, tickets
+from rooms.video import tier
 
 
 @require_safe
@@ -70,6 +71,18 @@ def ticket(request: HttpRequest, slug: str) -> JsonResponse:
     """A fresh join ticket: a page left open outlives its own."""
     watched = _allowed(request, slug, Power.WATCH)
     return JsonResponse({"ticket": tickets.issue(request, watched, channel=screens.channel_of(request))})
+
+
+@require_safe
+@never_cache
+def corner(request: HttpRequest, slug: str) -> HttpResponse:
+    """The running show as a small picture for other pages; 204 when there is none."""
+    watched = _allowed(request, slug, Power.WATCH)
+    show = panels.shown_show(watched)
+    if watched.is_banned or show is None or not viewing.is_moving(show):
+        return HttpResponse(status=204)
+    context = {"room": watched, "ladder": tier.current().ladder(watched.public_id), "ticket": tickets.issue(request, watched)}
+    return render(request, "rooms/_corner.html", context)
 
 
 @require_safe

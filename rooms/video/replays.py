@@ -1,5 +1,6 @@
 """Replays and clips: the recordings of a show on one timeline, with the products that were shown and what was said. Nothing is copied."""
 
+import time
 from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from rooms.video.recording import Entry, Index
 
 SPOKEN_BEFORE_S = 0.3  # a picture reaches the server this long after it was taken
 SHORTEST_CLIP_S = 3.0
+WRITING_S = 3.0
 PAST = (ShowState.ENDED, ShowState.LIVE, ShowState.INTERRUPTED)
 log = structlog.get_logger(__name__)
 
@@ -134,8 +136,8 @@ def pieces(film: Film, address: Any, starts_ms: int = 0, ends_ms: int | None = N
     return found
 
 
-def as_json(film: Film, address: Any) -> dict[str, Any]:
-    """For our own player: keyframe groups `[ms on the replay's clock, duration, offset, size]` of each file."""
+def as_json(film: Film, address: Any, after_ms: int = 0) -> dict[str, Any]:
+    """For our own player: keyframe groups `[ms on the replay's clock, duration, offset, size]` of each file; of a running show those that end after."""
     files = []
     for reel in film.reels:
         groups: list[list[int]] = []
@@ -144,6 +146,7 @@ def as_json(film: Film, address: Any) -> dict[str, Any]:
                 groups.append([reel.at(entry), 0, entry.offset, 0])
             groups[-1][1] += entry.duration_ms
             groups[-1][3] += entry.size
+        groups = [group for group in groups if group[0] + group[1] > after_ms]
         shift = reel.starts_ms - reel.index.entries[0].start_ms
         files.append({"url": address(reel.row), "mime": reel.row.mime, "init": reel.index.init_size, "shift": shift, "groups": groups})
     return {"duration": film.duration_ms, "files": files}
@@ -164,12 +167,13 @@ def _index_of(row: Recording) -> Index | None:
     path = file_of(row)
     try:
         size = path.stat().st_size
-        return _read(path, size)
+        return _read(path, size if row.ended_at else int(time.time() / WRITING_S))
     except (OSError, ValueError):
         log.warning("recording_unreadable", path=row.path)
         return None
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, size: int) -> Index:
+def _read(path: Path, version: int) -> Index:
+    """Once for each size, and while it is written once in some seconds: many may look back at the same time."""
     return recording.read(path)

@@ -43,9 +43,10 @@ def clip(request: HttpRequest, slug: str, show: str, number: int) -> HttpRespons
 
 @require_safe
 def film_json(request: HttpRequest, slug: str, show: str) -> HttpResponse:
-    """Where in which file each second is."""
+    """Where in which file each second is; `?after=` ms for what a running show has added."""
     _room, film = _film(request, slug, show)
-    return JsonResponse(replays.as_json(film, _address))
+    after = request.GET.get("after", "")
+    return JsonResponse(replays.as_json(film, _address, int(after) if after.isdecimal() and len(after) < 12 else 0))
 
 
 @require_safe

@@ -1,5 +1,6 @@
-/* Small things every page has: toasts that go away, the chosen tab in view, and a word when a request fails. */
+/* Small things every page has: toasts that go away, the chosen tab in view, a word when a request fails, and the live room one comes from. */
 import { toast } from "./toast.js";
+import { watch, watching } from "./video/watching.js";
 
 const LIFE_MS = 4000;
 for (const line of document.querySelectorAll("#toasts .toast")) setTimeout(() => line.remove(), LIFE_MS);
@@ -14,3 +15,9 @@ document.addEventListener("htmx:sendError", failed);
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.xhr.status >= 500 && event.detail.xhr.status !== 503) failed();
 });
+
+/* Beside goods and orders the show one comes from goes on small; the first page and the studio end that. */
+const BESIDE = ["product", "checkout", "pay", "order", "orders", "search", "me", "my_coupons", "my_claims", "addresses", "drop"];
+const page = document.querySelector("main[data-page]")?.dataset.page;
+if (page === "feed" || page?.startsWith("studio")) watch("");
+else if (BESIDE.includes(page) && watching()) import("./video/corner.js").then(({ open }) => open(watching()));

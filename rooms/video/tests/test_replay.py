@@ -94,6 +94,29 @@ def test_the_players_table_covers_every_byte(show: Show, client: Client) -> None
         assert file["init"] + sum(group[3] for group in file["groups"]) == size
 
 
+def test_who_looks_back_in_a_running_show_is_told_what_it_added(show: Show, client: Client, tmp_path: Path) -> None:
+    address = reverse("replay_film", args=[show.room.slug, show.public_id])
+    whole = client.get(address).json()
+    later = client.get(address + "?after=9500").json()
+    assert later["duration"] == whole["duration"]
+    assert [file["url"] for file in later["files"]] == [file["url"] for file in whole["files"]], "their numbers stay"
+    assert [len(file["groups"]) for file in later["files"]] == [0, len(whole["files"][1]["groups"])]
+    assert client.get(address + "?after=-1").json() == client.get(address + "?after=x").json() == whole
+
+
+def test_a_recording_that_is_being_written_is_read_once_in_some_seconds(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Path] = []
+    monkeypatch.setattr(replays.recording, "read", lambda path: reads.append(path) or replays.Index(mime="", init_size=0))
+    moment = 9_000_000_000.0
+    monkeypatch.setattr(replays.time, "time", lambda: moment)
+    for _ in range(20):
+        replays.film_of(show)
+    assert len(reads) == 2, "one for each file"
+    moment += replays.WRITING_S
+    replays.film_of(show)
+    assert len(reads) == 4
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "size", "told"),
     [

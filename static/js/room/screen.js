@@ -6,6 +6,7 @@ import * as connection from "./connection.js";
 import * as numbers from "./numbers.js";
 import * as panels from "./panels.js";
 import { pinned } from "./stage.js";
+import { keepSound } from "../video/sound.js";
 
 const KEEP = 40;
 const LOOK_MS = 5000;
@@ -32,11 +33,7 @@ function take({ chat = [], gone = [] }) {
 }
 
 /* Sound from the start where the browser lets it; else with any key of the remote control. */
-try {
-  sessionStorage.setItem("sound", "on");
-} catch {
-  // A private window stays muted until a key is pressed.
-}
+keepSound(true);
 for (const name of ["keydown", "pointerdown"]) {
   addEventListener(name, ({ target }) => {
     const button = document.getElementById("sound");

@@ -68,6 +68,7 @@ function open(content, name) {
   title.textContent = name || titleOf();
   body.scrollTop = 0;
   if (!dialog.open) dialog.showModal();
+  dialog.dispatchEvent(new Event("opened"));
 }
 
 const titleOf = () => body.querySelector("[data-sheet-title]")?.dataset.sheetTitle || body.querySelector("h1, h2")?.textContent || "";

@@ -1,7 +1,10 @@
 /* The stage's picture moves: loaded only when the room has a stream. Muted until the viewer wants sound. */
 import { Player } from "../video/player.js";
+import { keepSound, wantsSound } from "../video/sound.js";
+import { watch } from "../video/watching.js";
+import * as mini from "./mini.js";
+import * as rewind from "./rewind.js";
 
-const SOUND = "sound";
 const RETRY_MS = 15_000;
 let player, video, root, sound, retry;
 
@@ -12,23 +15,28 @@ export function start(room, socket) {
     sound.addEventListener("click", unmute);
     socket.on("over", stop);
     addEventListener("pagehide", (event) => event.persisted && stop());
+    addEventListener("pageshow", (event) => event.persisted && follow());
+    mini.start(() => (root.dataset.playing ? video : null));
+    rewind.start({ take, giveBack, get isMuted() { return video ? video.muted : !wantsSound(); } });
   }
   follow();
 }
 
-/* What the stage panel says now. */
+/* What the stage panel says now. Who looks at the past is left there while the show goes on or waits. */
 export function follow() {
   const told = document.querySelector("#panel-stage [data-video]");
   const isWaiting = document.querySelector("#panel-stage [data-state='interrupted']");
+  if (told || !isWaiting) rewind.offer(told?.dataset.film);
+  if (!told && !isWaiting) return over();
+  if (rewind.isPast()) return;
   if (told && !player) play(told.dataset);
   else if (told && player.kind === "" && player.session !== told.dataset.video) restart(told.dataset);
-  else if (!told && !isWaiting) stop();
 }
 
 /* From the top of the ladder, when the picture stands still. */
 export function again() {
   const told = document.querySelector("#panel-stage [data-video]");
-  if (told) restart(told.dataset);
+  if (told && !rewind.isPast()) restart(told.dataset);
 }
 
 function restart(told) {
@@ -37,16 +45,24 @@ function restart(told) {
 }
 
 function play({ video: session, hls }) {
-  video = document.createElement("video");
-  Object.assign(video, { muted: !wantsSound(), playsInline: true, autoplay: true, disablePictureInPicture: true });
-  video.className = "stage__video";
-  video.setAttribute("playsinline", "");
-  video.addEventListener("player", ({ detail }) => show(detail));
-  video.addEventListener("resize", shape);
-  video.addEventListener("loadedmetadata", shape);
-  root.querySelector(".stage__hero").after(video);
+  show(document.createElement("video"), { muted: !wantsSound(), autoplay: true });
+  video.addEventListener("player", ({ detail }) => heard(detail));
   player = new Player(video, { live: root.dataset.live, hls, ticket });
   player.session = session;
+  if ("slug" in root.dataset && root.matches(".room")) watch(root.dataset.slug);
+}
+
+/* The one picture on the stage, live or of the past. */
+function show(picture, facts) {
+  const old = video;
+  video = picture;
+  Object.assign(video, { playsInline: true, disablePictureInPicture: true, ...facts });
+  video.className = "stage__video";
+  video.setAttribute("playsinline", "");
+  video.addEventListener("resize", shape);
+  video.addEventListener("loadedmetadata", shape);
+  mini.put(video, (moved) => root.querySelector(".stage__hero").after(moved));
+  old?.remove();
 }
 
 /* The page's own join ticket first; a fresh one when it is too old. */
@@ -61,15 +77,8 @@ async function ticket(isStale) {
   return root.dataset.ticket;
 }
 
-const wantsSound = () => {
-  try {
-    return sessionStorage.getItem(SOUND) === "on";
-  } catch {
-    return false;
-  }
-};
-
-function show(state) {
+function heard(state) {
+  if (!player) return;
   if (state === "playing") root.dataset.playing = player.kind;
   if (state === "failed") {
     delete root.dataset.playing;
@@ -77,20 +86,37 @@ function show(state) {
     retry = setTimeout(again, RETRY_MS);
   }
   root.toggleAttribute("data-buffering", state === "waiting");
-  sound.hidden = !(state === "blocked" || (root.dataset.playing && video.muted));
-  sound.dataset.is = state === "blocked" ? "play" : "sound";
+  offerSound(state === "blocked");
+}
+
+function offerSound(isBlocked = false) {
+  sound.hidden = !(isBlocked || (root.dataset.playing && video?.muted));
+  sound.dataset.is = isBlocked ? "play" : "sound";
 }
 
 function unmute() {
   video.muted = false;
-  try {
-    sessionStorage.setItem(SOUND, "on");
-  } catch {
-    // Private windows may not keep it.
-  }
+  keepSound(true);
   video.play();
-  player.state = "playing";
+  if (player) player.state = "playing";
   sound.hidden = true;
+}
+
+/* A picture of the past takes the stage; the live one is not fetched meanwhile. */
+function take(past) {
+  clearTimeout(retry);
+  player?.stop();
+  player = null;
+  show(past, {});
+  past.addEventListener("playing", () => video === past && offerSound());
+  root.dataset.playing = "past";
+  root.removeAttribute("data-buffering");
+}
+
+function giveBack() {
+  video = null;
+  delete root.dataset.playing;
+  follow();
 }
 
 /* A wide picture on an upright phone stands in the upper half instead of losing its sides. */
@@ -99,11 +125,18 @@ function shape() {
   video.style.setProperty("--shape", `${video.videoWidth} / ${video.videoHeight}`);
 }
 
+function over() {
+  watch("");
+  stop();
+}
+
 function stop() {
   clearTimeout(retry);
+  rewind.close();
   player?.stop();
   video?.remove();
   player = video = null;
+  mini.hide();
   if (sound) sound.hidden = true;
   delete root.dataset.playing;
   root.removeAttribute("data-buffering");

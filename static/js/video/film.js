@@ -8,8 +8,8 @@ const BEHIND_S = 30;
 export class Film {
   /* `told` is the film's table, `failed()` when the browser will not play it. */
   constructor(video, told, failed) {
-    Object.assign(this, { video, told, failed, file: -1, isBusy: false, type: "" });
-    this.groups = told.files.flatMap((file, number) => file.groups.map(([at, duration, offset, size]) => ({ number, at: at / 1000, end: (at + duration) / 1000, offset, size })));
+    Object.assign(this, { video, told, failed, file: -1, isBusy: false, isOver: false, type: "" });
+    this.groups = groupsOf(told);
     const first = told.files[0];
     if (!first || !Source?.isTypeSupported(first.mime)) return void failed();
     this.source = new Source();
@@ -24,6 +24,26 @@ export class Film {
     this.buffer = this.source.addSourceBuffer(mime);
     for (const name of ["timeupdate", "seeking", "waiting", "play"]) this.video.addEventListener(name, () => this.fill());
     this.fill();
+  }
+
+  /* Where what is known of the film ends. */
+  get end() {
+    return this.groups.at(-1)?.end ?? 0;
+  }
+
+  /* The table of a running show has grown: its last group too. */
+  extend(told) {
+    const fresh = groupsOf(told);
+    if (!fresh.length) return;
+    this.told = told;
+    this.groups = [...this.groups.filter((group) => group.at < fresh[0].at - 0.001), ...fresh];
+    if (this.buffer && !this.buffer.updating && this.source.readyState === "open") this.source.duration = Math.max(this.source.duration, this.end);
+    this.fill();
+  }
+
+  stop() {
+    this.isOver = true;
+    clearTimeout(this.retry);
   }
 
   has(time) {
@@ -42,19 +62,19 @@ export class Film {
   }
 
   async fill() {
-    if (this.isBusy || !this.buffer) return;
+    if (this.isBusy || this.isOver || !this.buffer) return;
     this.isBusy = true;
     try {
       for (let group = this.wanted(); group; group = this.wanted()) {
-        if (group === this.last && !this.hasMoved) break;
+        if (group === this.last || this.isOver) break;
         await this.load(group);
-        this.hasMoved = false;
         this.last = group;
         await this.trim();
       }
     } catch {
       clearTimeout(this.retry);
-      this.retry = setTimeout(() => this.fill(), 1500);
+      this.last = null;
+      if (!this.isOver) this.retry = setTimeout(() => this.fill(), 1500);
     } finally {
       this.isBusy = false;
     }
@@ -97,3 +117,6 @@ export class Film {
     });
   }
 }
+
+const groupsOf = ({ files }) =>
+  files.flatMap((file, number) => file.groups.map(([at, duration, offset, size]) => ({ number, at: at / 1000, end: (at + duration) / 1000, offset, size })));
