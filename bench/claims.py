@@ -134,6 +134,8 @@ def _engine(deal: Any, users: Sequence[int]) -> tuple[Answers, float]:
     async def work(engine: Any) -> tuple[Answers, float]:
         # As a running process is: connected, and aware of what is gone. Nobody's tap on an open deal wins nothing.
         await engine.claim(deal_id=deal.pk, user_id=0 if deal.available else users[0], key=uuid.uuid4())
+        while not deal.available and not engine.memory.knows(target):  # noqa: ASYNC110 - it looks once, after its first answer
+            await asyncio.sleep(0.001)
         return await in_flight(lambda nth: engine.ask(target, taps[nth]), len(taps), ClaimOutcome)
 
     return with_engine(work)  # type: ignore[no-any-return]

@@ -57,9 +57,10 @@ class LocalRoom:
         return [member for members in self.members.values() for member in members]
 
     def send(self, built: Frame, lane: Lane, *, staff_only: bool = False) -> None:
-        for member in self.everyone():
-            if not staff_only or member.ticket.is_staff:
-                member.offer(built, lane)
+        for members in self.members.values():
+            for member in members:
+                if not staff_only or member.ticket.is_staff:
+                    member.offer(built, lane)
 
 
 class Hub:

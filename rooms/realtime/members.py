@@ -45,14 +45,13 @@ class Member:
         """Write the frame unless the socket is too far behind for its lane; False when it went without."""
         if self.is_closing:
             return True  # nothing follows the close code
-        if self.sink.backlog() > lane:
-            tally.dropped[lane.name] += 1
-            if lane is not Lane.AMBIENCE:
-                self.is_behind = True
-            return False
-        self.sink.write(frame)
-        tally.delivered += 1
-        return True
+        if self.sink.write(frame, lane):
+            tally.delivered += 1
+            return True
+        tally.dropped[lane.name] += 1
+        if lane is not Lane.AMBIENCE:
+            self.is_behind = True
+        return False
 
     async def close(self, code: int) -> None:
         """Send the close code, once. A socket that takes it or answers it too late, or never, is cut off: some servers would wait for ever."""

@@ -7,6 +7,7 @@ another server) falls back to the portable writer. All three put the same bytes 
 
 import asyncio
 import socket as sockets
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from rooms.realtime.frames import Frame
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 CLOSE_HANDSHAKE_S = 5  # Daphne's own second is too short for a slow phone to hear why
 FIRST_OWN_CODE = 3000
+UNBOUNDED = sys.maxsize
 SEND_BUFFER_BYTES = 131_072  # else the kernel keeps up to 4 MB for each viewer who stopped reading
 
 
@@ -26,8 +28,8 @@ class Sink(Protocol):
 
     name: str
 
-    def write(self, frame: Frame) -> None:
-        """Hand over a frame; a broken socket is noticed by its server, not here."""
+    def write(self, frame: Frame, bound: int = UNBOUNDED) -> bool:
+        """Hand over a frame unless more than `bound` bytes wait; False when it was left out. A broken socket is its server's to notice."""
 
     def backlog(self) -> int:
         """Bytes handed over and not yet taken by the kernel."""
@@ -48,11 +50,14 @@ class PortableSink:
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, bound: int = UNBOUNDED) -> bool:
+        if self.backlog() > bound:
+            return False
         self._waiting.append(frame)
         self._bytes += len(frame.wire)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._drain())
+        return True
 
     def backlog(self) -> int:
         return self._bytes + _buffered(self._transport)
@@ -81,31 +86,44 @@ class DaphneSink:
     """Daphne: the bytes go to the kernel at once when nothing is waiting in Twisted's transport, else behind what waits there."""
 
     name = "daphne"
+    __slots__ = (
+        "_open",
+        "_protocol",
+        "_send",
+        "_transport",
+    )  # few and close together: a thousand of them go through the cache for each frame
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
         self._transport = protocol.transport
-        self._socket: sockets.socket = protocol.transport.socket
+        self._open = protocol.STATE_OPEN
+        self._send = protocol.transport.socket.send
         protocol.closeHandshakeTimeout = CLOSE_HANDSHAKE_S
 
-    def write(self, frame: Frame) -> None:
-        if self._protocol.state != self._protocol.STATE_OPEN:
-            return
-        transport, wire = self._transport, frame.wire
-        if transport.dataBuffer or transport._tempDataLen or not transport.connected:
-            transport.write(wire)
-            return
+    def write(self, frame: Frame, bound: int = UNBOUNDED) -> bool:
+        transport = self._transport
+        if transport.dataBuffer or transport._tempDataLen:
+            if self.backlog() > bound:
+                return False
+            if self._protocol.state == self._open:
+                transport.write(frame.wire)
+            return True
+        if self._protocol.state != self._open:
+            return True
+        wire = frame.wire
         try:
-            sent = self._socket.send(wire)
+            sent = self._send(wire)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            return  # the reactor will see it
+            return True  # gone; the reactor sees it as well
         if sent < len(wire):
             transport.write(wire[sent:])
+        return True
 
     def backlog(self) -> int:
-        return _buffered(self._transport)
+        transport = self._transport
+        return int(transport._tempDataLen + len(transport.dataBuffer) - transport.offset)
 
     def abort(self) -> None:
         _cut(self._transport)
@@ -120,12 +138,15 @@ class UvicornSink:
         self._protocol = protocol
         self._transport = protocol.transport
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, bound: int = UNBOUNDED) -> bool:
+        if self._transport.get_write_buffer_size() > bound:
+            return False
         if not self._transport.is_closing() and not self._protocol.close_sent:
             self._transport.write(frame.wire)
+        return True
 
     def backlog(self) -> int:
-        return _buffered(self._transport)
+        return int(self._transport.get_write_buffer_size())
 
     def abort(self) -> None:
         _cut(self._transport)
