@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import User
 from rooms import stage
@@ -62,6 +62,74 @@ def test_without_websocket_the_same_picture_comes_by_requests(media: Media, enco
     late = lateness(page)
     print(f"lateness by HLS: {late:.2f} s")
     assert late <= 6
+
+
+def test_a_player_that_fell_behind_comes_back_to_the_present(media: Media, encode, desktop, room: Room) -> None:
+    encode(room)
+    soon(lambda: room.streams.exclude(show=None).exists())
+    page = desktop()
+    page.goto("/live/axia")
+    expect(page.locator("main[data-playing='wire']")).to_be_visible(timeout=8000)
+    page.wait_for_timeout(8000)
+    page.evaluate("document.querySelector('video').currentTime -= 1.5")
+    page.wait_for_timeout(700)
+    assert page.evaluate("document.querySelector('video').playbackRate") == 1.1, "a little behind: a little faster"
+    until(page, "Number(document.querySelector('video').dataset.behind) < 0.7", 20)
+    assert lateness(page) <= 1.2
+    page.evaluate("document.querySelector('video').currentTime -= 6")
+    page.wait_for_timeout(300)
+    until(page, "Number(document.querySelector('video').dataset.behind) < 0.7", 2)
+    assert lateness(page) <= 1.2
+
+
+def test_the_player_steps_down_by_itself_and_up_again(media: Media, encode, desktop, room: Room) -> None:
+    encode(room)
+    soon(lambda: room.streams.exclude(show=None).exists())
+    page = desktop()
+    sockets: list[WebSocketRoute] = []
+    is_shut = False
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        if is_shut:
+            return socket.close(code=1011)
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    page.route_web_socket("**/media/live/**", pass_on)
+    page.goto("/live/axia")
+    expect(page.locator("main[data-playing='wire']")).to_be_visible(timeout=8000)
+    is_shut = True
+    for socket in sockets:
+        socket.close(code=1011)
+    expect(page.locator("main[data-playing='segments']")).to_be_visible(timeout=15_000)
+    page.wait_for_timeout(4000)
+    late = lateness(page)
+    print(f"after falling to requests: {late:.2f} s")
+    assert late <= 6
+    is_shut = False
+    expect(page.locator("main[data-playing='wire']")).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(3000)
+    late = lateness(page)
+    print(f"after climbing back: {late:.2f} s")
+    assert late <= 1.2
+
+
+def test_where_nothing_plays_the_product_stands_on_the_stage(media: Media, encode, desktop, room: Room) -> None:
+    item = cast.make_shelf_item(room)
+    stage.pin(room=room, item=item, by=room.anchor)
+    encode(room)
+    soon(lambda: room.streams.exclude(show=None).exists())
+    page = desktop()
+    page.route_web_socket("**/media/live/**", lambda socket: socket.close(code=1011))
+    page.route("**/media/live/**", lambda route: route.abort())
+    page.goto("/live/axia")
+    hero = page.locator("#hero")
+    expect(hero).to_be_visible()
+    page.wait_for_timeout(12_000)
+    assert "data-playing" not in page.locator("main").evaluate("(node) => node.outerHTML.slice(0, 2000)")
+    expect(hero).to_be_visible()
+    assert hero.evaluate("(image) => image.complete && image.naturalWidth > 0")
+    assert hero.evaluate("(image) => getComputedStyle(image).visibility") == "visible"
 
 
 def test_a_lost_stream_is_told_and_its_return_plays_on(media: Media, encode, desktop, room: Room) -> None:
@@ -130,15 +198,38 @@ def test_the_studio_shows_address_key_and_how_the_stream_is(media: Media, encode
     assert key not in page.content()
 
 
+# The fake camera's picture is replaced by the clock of the encoder, drawn 25 times a second; recorder, sound and the rest are real.
+CLOCK_CAMERA = """
+const devices = MediaDevices.prototype, ask = devices.getUserMedia;
+devices.getUserMedia = async function (wanted) {
+  const real = await ask.call(this, wanted);
+  if (!wanted.video) return real;
+  const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 360 });
+  const context = canvas.getContext("2d", { alpha: false });
+  setInterval(() => {
+    const now = Date.now() % 2 ** 32;
+    context.fillStyle = `hsl(${Math.floor(now / 20) % 360} 40% 40%)`;
+    context.fillRect(0, 32, 640, 328);
+    for (let bit = 0; bit < 32; bit++) {
+      context.fillStyle = Math.floor(now / 2 ** (31 - bit)) % 2 ? "#fff" : "#000";
+      context.fillRect(bit * 20, 0, 20, 32);
+    }
+  }, 40);
+  return new MediaStream([...canvas.captureStream(25).getVideoTracks(), ...real.getAudioTracks()]);
+};
+"""
+
+
 @pytest.fixture
 def filming(browser, site: Site) -> Iterator[Callable[[User], Page]]:
-    """A desktop whose camera is Chromium's test picture."""
+    """A desktop whose camera shows the time of day; its microphone is Chromium's test tone."""
     options = ["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     own = browser.browser_type.launch(executable_path=find_chromium(), args=options)
 
     def make(user: User) -> Page:
         context = own.new_context(base_url=site.url, locale="zh-CN", viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         page = context.new_page()
+        page.add_init_script(CLOCK_CAMERA)
         sign_in(page, user)
         return page
 
@@ -155,7 +246,10 @@ def test_the_camera_of_the_browser_goes_to_every_screen(media: Media, filming, p
     watching = phone(viewer)
     watching.goto("/live/axia")
     expect(watching.locator("main[data-playing='wire']")).to_be_visible(timeout=15_000)
-    watching.wait_for_timeout(2000)
+    watching.wait_for_timeout(4000)
+    late = lateness(watching)
+    print(f"lateness from the browser's camera to the second browser: {late:.2f} s")
+    assert late <= 1.5
     before = watching.evaluate("document.querySelector('video').currentTime")
     watching.wait_for_timeout(1000)
     assert watching.evaluate("document.querySelector('video').currentTime") > before + 0.8
