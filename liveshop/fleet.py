@@ -46,6 +46,12 @@ def build(listening: list[int], *, host: str, port: int, behind_proxy: bool, wit
     return built
 
 
+def beside(manage: list[str], *, carries_video: bool) -> list[Child]:
+    """What runs beside the servers, not started yet: the job worker and, unless another server carries it, live video."""
+    worker = Child(WORKER, [*manage, "procrastinate", "worker", "--concurrency", "8"])
+    return [worker, Child("live video", [*manage, "livemedia"])] if carries_video else [worker]
+
+
 def share_out(url: str, count: int) -> None:
     """Each process's part of the database's connections, unless DB_POOL_MAX says otherwise. Raises CannotServe."""
     if count > 1 and "DB_POOL_MAX" not in os.environ:

@@ -136,9 +136,7 @@ def serve(settings: ModuleType, running: list[Child], asked: argparse.Namespace,
     listening = servers.listen(settings.BIND, settings.PORT, asked.processes)
     at = {"host": settings.BIND, "port": settings.PORT, "behind_proxy": settings.BEHIND_TLS}
     server_processes = fleet.build(listening, with_uvicorn=asked.uvicorn, **at)
-    others = [Child(fleet.WORKER, [*MANAGE, "procrastinate", "worker", "--concurrency", "8"])]
-    if settings.VIDEO_TIER == "embedded":
-        others.append(Child("live video", [*MANAGE, "livemedia"]))
+    others = fleet.beside(MANAGE, carries_video=settings.VIDEO_TIER == "embedded")
     if settings.DEMO and (DEMO_COMMANDS / "demo_crowd.py").exists():
         others.append(Child("demo crowd", [*MANAGE, "demo_crowd"], once=True))
     kind = "uvicorn" if asked.uvicorn else "Daphne"

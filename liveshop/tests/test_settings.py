@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from liveshop import fleet
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 SAFE = {
     "PRODUCTION": "1",
@@ -181,3 +183,8 @@ def read_names(tree: ast.Module) -> list[str]:
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ" and isinstance(node.slice, ast.Constant):
             found.append(node.slice.value)
     return found
+
+
+@pytest.mark.parametrize(("carries_video", "names"), [(True, ["job worker", "live video"]), (False, ["job worker"])])
+def test_the_media_process_runs_only_where_the_site_carries_its_video(carries_video: bool, names: list[str]) -> None:
+    assert [child.name for child in fleet.beside(["manage.py"], carries_video=carries_video)] == names

@@ -27,7 +27,7 @@ def remove_old(timestamp: int) -> int:
 @app.task(queueing_lock="rooms.video.look", pass_context=False)
 def look(timestamp: int) -> int:
     """How an external media server is, and what of its streams we did not hear."""
-    return publishing.look() if settings.VIDEO_TIER == "external" else 0
+    return publishing.look() if settings.VIDEO_TIER == "external" else publishing.close_left()
 
 
 @app.task

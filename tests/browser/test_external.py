@@ -184,6 +184,10 @@ def test_nginx_rtmp_carries_the_show_until_the_operator_cuts_it(
     assert lateness(page) <= 7
     assert room.shows.count() == 1
 
+    site.restart()
+    page.wait_for_timeout(3000)
+    assert second.process.poll() is None, "a stream outlives the site's restart"
+
     third = encode(room, key)  # the newest wins
     assert second.process.wait(10) != 0
     assert state_of(room) == ShowState.LIVE
@@ -225,7 +229,7 @@ def test_what_nginx_rtmp_recorded_becomes_the_replay(outside: tuple[Site, Nginx]
     assert abs(row.began_at.timestamp() - (pinned - 3)) < 2, "the clock of the recording is ours"
 
 
-def test_the_studio_shows_how_to_stream_and_the_rehearsal(outside: tuple[Site, Nginx], encode, desktop, axe, anchor: User) -> None:
+def test_the_studio_shows_how_to_stream_and_the_rehearsal(outside: tuple[Site, Nginx], encode, desktop, phone, axe, anchor: User) -> None:
     site, nginx = outside
     room = cast.make_room(anchor, live=False, slug="desk")
     cast.make_shelf_item(room)
@@ -250,6 +254,11 @@ def test_the_studio_shows_how_to_stream_and_the_rehearsal(outside: tuple[Site, N
     axe(page, "#videodesk")
     page.get_by_role("button", name="我要开播").click()
     expect(desk).to_contain_text("观众看得到", timeout=8000)
+    small = phone(anchor, base_url=site.url)
+    small.goto("/studio/desk")
+    small.get_by_role("button", name="数据").click()
+    until(small, "document.querySelector('#monitor video')?.currentTime > 0.5")
+    small.screenshot(path="/tmp/external-studio-phone.png")
     nginx.stop()
     expect(desk.get_by_text("流媒体服务没有响应").first).to_be_visible(timeout=40_000)
     page.screenshot(path="/tmp/external-studio-away.png")

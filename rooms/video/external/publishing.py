@@ -135,6 +135,12 @@ def look() -> int:
     return len(seen)
 
 
+def close_left() -> int:
+    """The site carries its video itself again: what the external server had open is over; returns how many."""
+    left = StreamSession.objects.filter(source=StreamSource.EXTERNAL, ended_at=None).select_related("room__anchor")
+    return sum(sessions.close_session(session=session, reason="process_gone") for session in left)
+
+
 def objection(session: StreamSession, seen: Seen) -> str:
     """Why this stream must not go on, as a reason; empty when it may."""
     age = (timezone.now() - session.started_at).total_seconds()

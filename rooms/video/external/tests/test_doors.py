@@ -204,6 +204,15 @@ def test_the_look_measures_streams_and_finds_those_that_are_gone(tell: Tell, roo
     assert state_of(room) == ShowState.INTERRUPTED
 
 
+def test_streams_left_open_end_when_the_site_carries_its_video_itself_again(tell: Tell, room: Room, key: str, settings: Any) -> None:
+    tell("publish", room, key=key)
+    settings.VIDEO_TIER = "embedded"
+    assert tasks.look(0) == 1
+    assert StreamSession.objects.get().end_reason == "process_gone"
+    assert state_of(room) == ShowState.INTERRUPTED
+    assert tasks.look(0) == 0
+
+
 @pytest.mark.parametrize(
     ("figures", "why"),
     [({"codec": "H265"}, "codec:H265"), ({"width": 3840}, "too_large:3840×360"), ({}, "")],
