@@ -26,6 +26,7 @@ CHURN_A_MINUTE = 0.05
 PIN_EVERY_S = 5.0
 HEAL_S = 5.0
 MOST_GROWTH = 0.10  # of the resident memory, from the middle of the run to its end
+TOLD = {"chat", "gift", "superchat", "enter"}  # what a room shows as a line
 STATE = re.compile(rb'"t":"(?:state|snap)".{0,80}?"seq":(\d+)')
 
 
@@ -49,7 +50,9 @@ def main(argv: list[str]) -> int:
     options = argparse.ArgumentParser(prog="bin/bench soak")
     options.add_argument("--quick", action="store_true", help="300 sockets and one minute")
     options.add_argument("--minutes", type=float, default=60)
-    options.add_argument("--log", type=Path, help="a chat log to replay: csv.gz with t,kind,user,value")
+    options.add_argument(
+        "--log", type=Path, help="a room's log to replay, a line for each chat, gift or coming: csv.gz with t,kind,user,value"
+    )
     given = options.parse_args(argv)
     count, minutes = (300, 1.0) if given.quick else (2_000, given.minutes)
     room, tickets = prepare(count)
@@ -186,7 +189,9 @@ def _moments(log: Path | None) -> Iterator[float]:
         lasts = 15.0
     else:
         with gzip.open(log, "rt", encoding="utf-8") as rows:
-            said = sorted(float(row["t"]) for row in csv.DictReader(rows) if row["kind"] == "chat")
+            said = sorted(float(row["t"]) for row in csv.DictReader(rows) if row["kind"] in TOLD)
+        if not said:
+            raise SystemExit(f"{log} tells of nobody who did anything")
         lasts = said[-1] + 1
     for turn in itertools.count():
         yield from (turn * lasts + moment for moment in said)
