@@ -78,3 +78,44 @@ def test_a_stream_that_begins_anew_goes_on_on_the_same_clock(convert: Any) -> No
 @pytest.mark.parametrize("junk", [b"", b"G" * 188, bytes(376), b"\x47" + bytes(187), b"not a stream at all"])
 def test_junk_makes_nothing(convert: Any, junk: bytes) -> None:
     assert convert((False, junk)) == [(b"", b"")]
+
+
+PLAY = """
+async (url) => {
+  const { Segments } = await import("/static/js/video/segments.js");
+  const seen = { inits: [], parts: 0, pace: 0, failed: false };
+  const feed = new Segments(url, {
+    init: (mime) => seen.inits.push(mime),
+    part: () => (seen.parts += 1),
+    pace: (seconds) => (seen.pace = seconds),
+    failed: () => (seen.failed = true),
+  });
+  await new Promise((done) => setTimeout(done, 3500));
+  feed.stop();
+  return seen;
+}
+"""
+
+
+def test_a_playlist_of_playlists_is_followed_and_each_segment_taken_once(desktop: Any) -> None:
+    page = desktop()
+    page.goto("/")
+    head = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n"
+    texts = {
+        "index.m3u8": '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1280000,CODECS="avc1.42c01e"\nlow/main.m3u8?session=1\n',
+        "low/main.m3u8": f"{head}#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:2.000,\n7.ts\n#EXTINF:2.000,\n8.ts\n#EXTINF:1.500,\n9.ts\n",
+    }
+    asked: list[str] = []
+
+    def answer(route: Any) -> None:
+        name = route.request.url.split("/outside/")[1].partition("?")[0]
+        asked.append(name)
+        route.fulfill(body=texts[name] if name in texts else transport(Source(seconds=2)))
+
+    page.route("**/outside/**", answer)
+    seen = page.evaluate(PLAY, "/outside/index.m3u8")
+    assert seen == {"inits": seen["inits"], "parts": 2, "pace": 2, "failed": False}
+    assert seen["inits"] == [seen["inits"][0]]
+    assert seen["inits"][0].startswith('video/mp4; codecs="avc1.')
+    assert seen["inits"][0].endswith(',mp4a.40.2"')
+    assert [name for name in asked if name.endswith(".ts")] == ["low/8.ts", "low/9.ts"], "the last two, once"

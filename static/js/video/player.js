@@ -136,8 +136,10 @@ export class Player {
       // Before what there is, or in front of a hole: go to where it goes on.
       video.currentTime = Math.max(start, this.edge - Math.max(this.lag, 0.3));
     }
-    if (video.paused && this.state !== "blocked") this.play();
     const behind = this.edge - video.currentTime;
+    this.isFilling &&= behind < this.lag;
+    if (this.isFilling) return video.pause();
+    if (video.paused && this.state !== "blocked") this.play();
     if (behind > FAR_S + this.lag) this.jump();
     else video.playbackRate = behind > this.lag + 0.25 ? 1.1 : behind > this.lag + 0.12 ? 1.04 : 1;
     video.dataset.behind = behind.toFixed(2);
@@ -149,7 +151,9 @@ export class Player {
 
   stalled() {
     const [, most] = LAG[this.kind] || [0, 0];
-    if (this.state === "playing") this.lag = Math.min(this.lag + 0.15, most);
+    if (this.state === "playing") this.lag = Math.max(this.lag, Math.min(this.lag + 0.15, most));
+    // One pause until enough is there, not one a segment.
+    this.isFilling = this.kind === "segments" && this.hasParts;
     this.tell("waiting");
   }
 
@@ -161,7 +165,7 @@ export class Player {
     this.feed?.stop();
     this.buffer?.close();
     this.feed = this.buffer = null;
-    this.hasParts = false;
+    this.hasParts = this.isFilling = false;
   }
 
   stop() {
