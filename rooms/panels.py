@@ -10,7 +10,7 @@ from django.utils import translation
 from liveshop import wiring
 from liveshop.wiring import ROOM_PANELS
 from rooms.models import Room, Show, ShowState
-from rooms.video import replays, sessions, tier
+from rooms.video import addresses, replays, sessions, tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def _moving(room: Room, show: Show) -> dict[str, str]:
     """Where the picture comes from, and where the show's beginning can be had: a demo is not recorded, an external server's file comes after the show."""
     ladder = tier.current().ladder(room.public_id)
     has_film = ladder.live and not show.is_demo
-    return {"hls": ladder.hls, "film": reverse("replay_film", args=[room.slug, show.public_id]) if has_film else ""}
+    still = addresses.still_path(room.public_id) if ladder.live else ""
+    return {"hls": ladder.hls, "still": still, "film": reverse("replay_film", args=[room.slug, show.public_id]) if has_film else ""}
 
 
 def notice(room: Room) -> Panel:

@@ -17,6 +17,11 @@ def live_path(room: str) -> str:
     return f"{settings.MEDIA_PATH}{room}"
 
 
+def still_path(room: str) -> str:
+    """A JPEG of what is on air, for everybody."""
+    return f"{settings.MEDIA_PATH}{room}/still.jpg"
+
+
 def camera_path(room: str) -> str:
     """Where the anchor's browser sends its camera."""
     return f"{settings.MEDIA_PATH}{room}/camera"

@@ -3,6 +3,7 @@
 They differ in where a room's channel comes from: `Source`.
 """
 
+import re
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -19,6 +20,7 @@ CLOSE_TICKET = 4001
 CLOSE_FULL = 4029
 CLOSE_ABUSE = 4009
 MAX_FROM_ONE = 8  # windows of one person
+ROOM = re.compile(r"[A-Za-z0-9_-]{1,16}")
 MAX_SAID = 50  # viewers have nothing to say
 log = structlog.get_logger(__name__)
 
@@ -36,6 +38,10 @@ class Source(Protocol):
 
     async def look(self, room: str) -> Channel:
         """The channel for a single request, filled as far as it can be had at once."""
+        ...
+
+    async def still(self, room: str) -> bytes:
+        """A JPEG of what is on air; empty without one."""
         ...
 
     def refusal_of(self, ticket: Ticket) -> int:
@@ -122,6 +128,17 @@ async def playlist_or_segment(scope: dict[str, Any], receive: Any, send: Send, s
         if segment:
             return await _answer(scope, send, 200, segment.data(), "video/mp4", "public, max-age=60")
     return await _answer(scope, send, 404)
+
+
+async def still(scope: dict[str, Any], receive: Any, send: Send, source: Source) -> None:
+    """The room's picture of a moment ago. It asks for no ticket: covers are for everybody, and nothing but what is on air is drawn."""
+    room = scope["url_route"]["kwargs"]["room"]
+    if scope["method"] not in ("GET", "HEAD"):
+        return await _answer(scope, send, 405)
+    picture = await source.still(room) if ROOM.fullmatch(room) else b""
+    if not picture:
+        return await _answer(scope, send, 404, retry=True)
+    await _answer(scope, send, 200, picture, "image/jpeg", "public, max-age=5")
 
 
 def media_sink(send: Send) -> Sink:

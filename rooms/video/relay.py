@@ -18,7 +18,7 @@ from websockets.exceptions import WebSocketException
 from liveshop import bus
 from rooms.realtime.hub import hub
 from rooms.realtime.tickets import Ticket
-from rooms.video import addresses, packets
+from rooms.video import addresses, packets, stills
 from rooms.video.channel import CLOSE_SLOW, Channel, Viewer
 
 IDLE_S = 20.0
@@ -107,6 +107,7 @@ class Relay:
     def __init__(self) -> None:
         self._feeds: dict[str, _Feed] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stills = stills.Stills(stills.fetch, stills.PASSED_ON_S)
 
     async def attach(self, room: str) -> Channel:
         return (await self._feed(room)).channel
@@ -121,6 +122,10 @@ class Relay:
         with suppress(TimeoutError):
             await asyncio.wait_for(feed.filled.wait(), FIRST_FILL_S)
         return feed.channel
+
+    async def still(self, room: str) -> bytes:
+        """Drawn by the media process: a process that serves pages decodes nothing."""
+        return await self._stills.of(room)
 
     def refusal_of(self, ticket: Ticket) -> int:
         return hub.refusal_of(ticket)

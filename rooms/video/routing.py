@@ -12,6 +12,7 @@ from rooms.video.relay import relay
 
 SOCKET = "media/live/<str:room>"
 CAMERA = "media/live/<str:room>/camera"
+STILL = "media/live/<str:room>/still.jpg"
 HLS = "media/live/<str:room>/<str:token>/<str:name>"
 
 
@@ -21,12 +22,12 @@ def sockets(source: Source, film: Any) -> list[Any]:
 
 
 def requests(source: Source) -> list[Any]:
-    """HLS."""
-    return [path(HLS, partial(doors.playlist_or_segment, source=source))]  # type: ignore[arg-type]
+    """HLS, and stills."""
+    return [path(STILL, partial(doors.still, source=source)), path(HLS, partial(doors.playlist_or_segment, source=source))]  # type: ignore[arg-type]
 
 
 def with_video(pages: Any) -> Any:
-    """The site's HTTP application: HLS from the relay, all else from Django."""
+    """The site's HTTP application: video from the relay, all else from Django."""
     return URLRouter([*requests(relay), re_path(r"", pages)])
 
 

@@ -27,6 +27,7 @@ from rooms.video.channel import Channel
 from rooms.video.filming import Studio
 from rooms.video.models import MediaServer
 from rooms.video.station import Station
+from rooms.video.stills import FRESH_S, Drawer, Stills
 
 REPORT_S = 5.0
 RETRY_S = 3.0
@@ -39,6 +40,8 @@ class StationSource:
 
     def __init__(self, station: Station) -> None:
         self.station = station
+        self._drawer = Drawer()
+        self._stills = Stills(self._draw, FRESH_S)
 
     async def attach(self, room: str) -> Channel:
         await hub.start()
@@ -49,6 +52,16 @@ class StationSource:
 
     async def look(self, room: str) -> Channel:
         return self.station.channel(room)
+
+    async def still(self, room: str) -> bytes:
+        return await self._stills.of(room)
+
+    async def _draw(self, room: str) -> bytes:
+        channel = self.station.channel(room)
+        try:
+            return await self._drawer.draw(channel)
+        finally:
+            self.station.forget_if_idle(channel)
 
     def refusal_of(self, ticket: Ticket) -> int:
         return hub.refusal_of(ticket)

@@ -1,5 +1,6 @@
 /* Small things every page has: toasts that go away, the chosen tab in view, a word when a request fails, and the live room one comes from. */
 import { toast } from "./toast.js";
+import { isSaving } from "./video/saving.js";
 import { watch, watching } from "./video/watching.js";
 
 const LIFE_MS = 4000;
@@ -20,4 +21,4 @@ document.addEventListener("htmx:responseError", (event) => {
 const BESIDE = ["product", "checkout", "pay", "order", "orders", "search", "me", "my_coupons", "my_claims", "addresses", "drop"];
 const page = document.querySelector("main[data-page]")?.dataset.page;
 if (page === "feed" || page?.startsWith("studio")) watch("");
-else if (BESIDE.includes(page) && watching()) import("./video/corner.js").then(({ open }) => open(watching()));
+else if (BESIDE.includes(page) && watching() && !isSaving()) import("./video/corner.js").then(({ open }) => open(watching()));

@@ -1,5 +1,6 @@
 """The stage beside other things: small over sheets and pages, back in time, and the present again."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
@@ -142,3 +143,83 @@ def test_back_thirty_seconds_and_to_the_present_again(media: Media, encode, phon
     print(f"back to live: {late:.2f} s")
     assert late <= 1.5
     assert page.locator("video").count() == 1
+
+
+class Meter:
+    """What a page's network brings in, in bytes: requests and websocket frames."""
+
+    def __init__(self, page: Page) -> None:
+        self.bytes = 0
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.loadingFinished", lambda told: self.add(told["encodedDataLength"]))
+        session.on("Network.webSocketFrameReceived", lambda told: self.add(len(told["response"]["payloadData"]) * 3 // 4))
+
+    def add(self, size: float) -> None:
+        self.bytes += int(size)
+
+    def per_minute(self, page: Page, seconds: float) -> float:
+        self.bytes = 0
+        page.wait_for_timeout(seconds * 1000)
+        return self.bytes * 60 / seconds
+
+
+def test_who_saves_data_sees_stills_and_pays_little(media: Media, encode, phone, axe, room: Room, viewer: User) -> None:
+    item = cast.make_shelf_item(room)
+    encode(room)
+    soon(lambda: room.streams.exclude(show=None).exists())
+    page = phone(viewer)
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    page.goto("/live/axia")
+    expect(page.locator("main[data-playing='wire']")).to_be_visible(timeout=8000)
+    meter = Meter(page)
+    rich = meter.per_minute(page, 6)
+    page.get_by_role("button", name="省流量").tap()
+    still = page.locator("img.stage__video.is-still")
+    expect(still).to_be_visible(timeout=8000)
+    expect(page.locator("video")).to_have_count(0)
+    first = page.evaluate(CODE)
+    poor = meter.per_minute(page, 22)
+    print(f"bytes a minute: {rich:,.0f} with video, {poor:,.0f} with stills")
+    assert rich > 10 * poor
+    assert poor < 300_000
+    assert page.evaluate(CODE) != first, "the still moves on"
+    stage.pin(room=room, item=item, by=room.anchor)
+    expect(page.locator("#panel-pin")).to_contain_text(item.product.title, timeout=2000)
+    page.screenshot(path="/tmp/saver.png")
+    axe(page)
+    sockets.clear()
+    page.reload()
+    expect(still).to_be_visible(timeout=8000)
+    page.goto(f"/p/{item.product.public_id}")
+    page.wait_for_timeout(1500)
+    expect(page.locator(".corner")).to_have_count(0)
+    assert not [url for url in sockets if "/media/live/" in url], "no stream at all"
+    page.goto("/live/axia")
+    page.get_by_role("button", name="省流量中 · 看视频").tap()
+    expect(page.locator("main[data-playing='wire']")).to_be_visible(timeout=8000)
+    expect(still).to_have_count(0)
+
+
+@pytest.mark.parametrize("wants", [True, False])
+def test_a_browser_that_saves_data_begins_with_stills(media: Media, encode, phone, room: Room, wants: bool) -> None:
+    encode(room)
+    soon(lambda: room.streams.exclude(show=None).exists())
+    page = phone()
+    page.add_init_script(f"Object.defineProperty(NetworkInformation.prototype, 'saveData', {{ get: () => {str(wants).lower()} }})")
+    page.goto("/live/axia")
+    expect(page.locator(f"main[data-playing='{'still' if wants else 'wire'}']")).to_be_visible(timeout=10_000)
+
+
+# The clock burnt into the still, as bits.
+CODE = """
+() => {
+  const image = document.querySelector("img.is-still");
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [640, 360];
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0, 640, 360);
+  return [...context.getImageData(0, 16, 640, 1).data].filter((_, at) => at % 80 === 41).map((green) => (green > 128 ? 1 : 0)).join("");
+}
+"""

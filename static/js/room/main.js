@@ -9,6 +9,7 @@ import * as likes from "./likes.js";
 import * as mine from "./mine.js";
 import * as numbers from "./numbers.js";
 import * as panels from "./panels.js";
+import * as saver from "./saver.js";
 import * as sheets from "./sheets.js";
 import * as stage from "./stage.js";
 import * as swipe from "./swipe.js";
@@ -28,11 +29,18 @@ numbers.start(socket);
 stage.start(root);
 swipe.start(root);
 connection.start(socket);
+saver.start(root, watch);
+socket.on("over", saver.rest);
 socket.start();
 
-/* The player is fetched by those rooms alone that have a stream. */
+/* The player is fetched by those rooms alone that have a stream, and by those viewers alone who do not save data. */
 let video;
-function watch() {
+async function watch() {
+  if (saver.isOn()) {
+    if (video) (await video).rest();
+    return saver.show();
+  }
+  saver.rest();
   if (video || document.querySelector("#panel-stage [data-video]")) (video ??= import("./video.js")).then((loaded) => loaded.start(root, socket));
 }
 document.addEventListener("panel", ({ detail }) => detail === "stage" && watch());

@@ -125,6 +125,9 @@ function shape() {
   video.style.setProperty("--shape", `${video.videoWidth} / ${video.videoHeight}`);
 }
 
+/* Nothing is fetched any more until `start`. */
+export const rest = () => stop();
+
 function over() {
   watch("");
   stop();

@@ -1,0 +1,66 @@
+/* Little data: no stream, a still of it every ten seconds; chat, shelf and deals as ever. */
+import { isSaving, keepSaving } from "../video/saving.js";
+
+const RENEW_MS = 10_000;
+let root, button, picture, timer, saves;
+
+/* `changed()` is told when the viewer switches. */
+export function start(room, changed) {
+  root = room;
+  button = document.getElementById("saver");
+  saves = isSaving();
+  button.addEventListener("click", () => {
+    saves = !saves;
+    keepSaving(saves);
+    changed();
+  });
+}
+
+const address = () => document.querySelector("#panel-stage [data-still]")?.dataset.still;
+
+/* Only where stills can be had, and while there is a stream or its return is waited for. */
+export const isOn = () => saves && Boolean(address() || picture);
+
+export function show() {
+  tell();
+  if (!address()) return document.querySelector("#panel-stage [data-state='interrupted']") ? pause() : rest();
+  if (!timer) timer = setInterval(renew, RENEW_MS);
+  renew();
+}
+
+/* A new picture takes the place of the old one when it is there; none leaves the old one, or the product. */
+function renew() {
+  if (document.visibilityState !== "visible" || !address()) return;
+  const fresh = new Image();
+  fresh.alt = "";
+  fresh.className = "stage__video is-still";
+  fresh.onload = () => {
+    if (!timer) return;
+    fresh.classList.toggle("is-wide", fresh.naturalWidth > fresh.naturalHeight);
+    fresh.style.setProperty("--shape", `${fresh.naturalWidth} / ${fresh.naturalHeight}`);
+    root.querySelector(".stage__hero").after(fresh);
+    picture?.remove();
+    picture = fresh;
+    root.dataset.playing = "still";
+  };
+  fresh.src = `${address()}?${Math.floor(Date.now() / 5000)}`;
+}
+
+function pause() {
+  clearInterval(timer);
+  timer = 0;
+}
+
+export function rest() {
+  pause();
+  tell();
+  if (!picture) return;
+  picture.remove();
+  picture = null;
+  if (root.dataset.playing === "still") delete root.dataset.playing;
+}
+
+function tell() {
+  button.hidden = !address();
+  button.setAttribute("aria-pressed", String(saves));
+}
