@@ -133,12 +133,21 @@ def operator_powers(user: Person) -> frozenset[str]:
 
 
 def _objection(user: Person, power: Power, place: Place | None, device: str) -> Refused | None:
+    if _is_closed_to(user, place):
+        return Refused(Code.NOT_FOUND)
     if not user.is_authenticated and power is not Power.WATCH:
         return Refused(Code.LOGIN_REQUIRED)
     why = None if power is Power.WATCH else _no_right(cast(User, user), power, place)
     if why is not None:
         return Refused(Code.FORBIDDEN, why=why)
     return _sanctioned(user, power, place, device)
+
+
+def _is_closed_to(user: Person, place: Place | None) -> bool:
+    """A rehearsal is there for those with a grant alone; operators and everybody else do not even learn of it."""
+    if not getattr(place, "is_rehearsal", False):
+        return False
+    return not (user.is_authenticated and cast(RoomPlace, place).granted_powers(user.pk))
 
 
 def _no_right(user: User, power: Power, place: Place | None) -> str | None:

@@ -38,7 +38,9 @@ class FestivalForm(forms.Form):
         label=gettext_lazy("Valid for (days)"), min_value=1, max_value=365, initial=3, widget=UnfoldAdminIntegerFieldWidget
     )
     rooms = forms.ModelMultipleChoiceField(
-        label=gettext_lazy("Rooms"), queryset=Room.objects.filter(is_banned=False).order_by("title"), widget=forms.CheckboxSelectMultiple
+        label=gettext_lazy("Rooms"),
+        queryset=Room.objects.filter(is_banned=False, is_rehearsal=False).order_by("title"),
+        widget=forms.CheckboxSelectMultiple,
     )
 
     def offer(self) -> festival.Offer:

@@ -18,11 +18,16 @@ RULES = "first-come/1"  # docs/verify.md says them in words
 RECEIPT_CHARACTERS, RECEIPT_GROUP = 20, 4
 
 
-def commit_in_tx(deal_id: int) -> Commitment:
-    """Hash the deal's terms with its opening times, as they are now. The deal must be locked and not open yet."""
+def commit_in_tx(deal_id: int) -> Commitment | None:
+    """Hash the deal's terms with its opening times, as they are now. The deal must be locked and not open yet.
+
+    None in a rehearsal, which promises nothing.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError("commit_in_tx needs the caller's transaction")
     deal = Deal.objects.select_related("room", "sku").get(pk=deal_id)
+    if deal.room.is_rehearsal:
+        return None
     nonce = secrets.token_bytes(32)
     terms = proofs.canonical(_terms(deal, nonce))
     return Commitment.objects.create(

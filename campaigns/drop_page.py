@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from django.conf import settings
@@ -54,10 +55,10 @@ def drop(request: HttpRequest, public_id: str) -> HttpResponse:
         "earlier": [made for made in deal.commitments.all() if made.pk != promised.pk],
         "claims": log["claims"],
         "outcomes": log["outcomes"],
-        "rows": _rows(log)[:SHOWN_ROWS],
+        "rows": _rows(log, log["claims"]["rows"][:SHOWN_ROWS] if log["claims"] else []),
         "again_count": sum(row["unit"] == proofs.AGAIN for row in log["claims"]["rows"]) if log["claims"] else 0,
         "is_withdrawn": deal.state in (DealState.DRAFT, DealState.CANCELLED),
-        "failures": proofs.failures(log),
+        "failures": log["failures"],
         "own": _own(deal, promised, request.user),
         "asked": asked,
         "found": _found(log, asked) if asked and log["claims"] else None,
@@ -108,7 +109,7 @@ def _deal(public_id: str) -> tuple[Deal, Commitment]:
 
 def _parts(deal: Deal) -> list[ClaimLog]:
     """What is published; what is ready and is not gets a job, should the clock have missed it."""
-    parts = list(deal.logs.all())
+    parts = list(deal.logs.defer("body").order_by("part"))
     if deal.state == DealState.ENDED and len(parts) < len(LogPart) and claimlogs.is_lacking(deal):
         with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
             tasks.write_log.configure(queueing_lock=f"campaigns.log:{deal.public_id}").defer(deal=deal.public_id)
@@ -116,22 +117,28 @@ def _parts(deal: Deal) -> list[ClaimLog]:
 
 
 def _log(deal: Deal, promised: Commitment) -> dict[str, Any]:
-    parts = {part.part: proofs.read(part.body) for part in _parts(deal)}
-    return {
+    return _read(promised.pk, tuple(part.pk for part in _parts(deal)))
+
+
+@lru_cache(maxsize=8)
+def _read(promised_id: int, part_ids: tuple[int, ...]) -> dict[str, Any]:
+    """Kept, for none of these rows ever changes, and a large log takes a second to read and check."""
+    promised = Commitment.objects.get(pk=promised_id)
+    parts = {part.part: proofs.read(part.body) for part in ClaimLog.objects.filter(pk__in=part_ids)}
+    log = {
         "terms": proofs.read(promised.terms),
         "terms_hash": promised.terms_hash,
         "committed_at": proofs.instant(promised.made_at),
         "claims": parts.get(LogPart.CLAIMS),
         "outcomes": parts.get(LogPart.OUTCOMES),
     }
+    return log | {"failures": proofs.failures(log)}
 
 
-def _rows(log: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(log: dict[str, Any], winners: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Winners with what became of their units, once that is published."""
-    if log["claims"] is None:
-        return []
-    became = {row["n"]: row["what"] for row in log["outcomes"]["rows"]} if log["outcomes"] else {}
-    return [row | {"what": became.get(row["n"], ""), "time": _time(row["at"])} for row in log["claims"]["rows"]]
+    became = log["outcomes"]["rows"] if log["outcomes"] else None
+    return [row | {"what": became[row["n"] - 1]["what"] if became else "", "time": _time(row["at"])} for row in winners]
 
 
 def _time(at: str) -> str:
@@ -141,7 +148,7 @@ def _time(at: str) -> str:
 
 def _found(log: dict[str, Any], receipt: str) -> dict[str, Any]:
     who = proofs.pseudonym(log["claims"]["end"]["nonce"], receipt)
-    return next((row for row in _rows(log) if row["who"] == who), {})
+    return next(iter(_rows(log, [row for row in log["claims"]["rows"] if row["who"] == who])), {})
 
 
 def _own(deal: Deal, promised: Commitment, user: User | AnonymousUser) -> list[OwnPlace]:

@@ -52,8 +52,8 @@ def press(*, drop: Drop, by: User | None, opens_in_s: float = 0, run_s: int | No
         pressed = Drop.objects.filter(pk=drop.pk).exclude(state=DropState.DROPPED)
         if not pressed.update(state=DropState.DROPPED, pressed_at=moment, show=show):
             raise Refused(Code.VERSION_CONFLICT)
-        promised = commitments.commit_in_tx(drop.deal_id).terms_hash if drop.deal_id is not None else ""
-        _record_in_tx(drop, by, "drop.press", "drop_pressed", promised)
+        promised = commitments.commit_in_tx(drop.deal_id) if drop.deal_id is not None else None
+        _record_in_tx(drop, by, "drop.press", "drop_pressed", promised.terms_hash if promised else "")
     drop.refresh_from_db()
     return drop
 

@@ -8,6 +8,7 @@ from functools import partial
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from campaigns import announcements, waitlist
@@ -22,6 +23,8 @@ def order_in_tx(*, claim_id: int, user: User) -> Claim:
     deal_id = Claim.objects.filter(pk=claim_id, user=user).values_list("deal_id", flat=True).first()
     if deal_id is None:
         raise Refused(Code.NOT_FOUND)
+    if Deal.objects.filter(pk=deal_id, room__is_rehearsal=True).exists():
+        raise Refused(Code.FORBIDDEN, why=_("This is a rehearsal: nothing is sold here"))
     _lock_deal_in_tx(deal_id)
     moved = Claim.objects.filter(pk=claim_id, user=user, state=ClaimState.HELD, expires_at__gt=Now()).update(state=ClaimState.ORDERED)
     claim = Claim.objects.select_related("deal__sku__product__shop", "deal__room", "deal__show").get(pk=claim_id)

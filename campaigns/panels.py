@@ -99,7 +99,9 @@ def _open_deals() -> QuerySet[Deal]:
 
 
 def _cards(room: Room, *, pinned_id: int | None, only: int | None = None) -> list[ShelfCard]:
-    items = room.shelf_items.filter(is_listed=True, product__state=ProductState.ON_SALE)
+    items = room.shelf_items.filter(is_listed=True)
+    if not room.is_rehearsal:  # its goods are for show: off the shelf everywhere, so that no checkout takes them
+        items = items.filter(product__state=ProductState.ON_SALE)
     if only is not None:
         items = items.filter(pk=only)
     items = items.select_related("product__shop").prefetch_related("product__skus", "product__pictures", "product__category")

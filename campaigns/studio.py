@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,6 +27,7 @@ from rooms.models import Room
 
 DONE_FOR = timedelta(hours=12)
 PRESSED, PAST = 60, 6
+COUNTDOWN_MAX_S = 120
 
 
 class OnShelf(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -162,43 +163,47 @@ def act(request: HttpRequest, slug: str, public_id: str, verb: str) -> HttpRespo
     if found is None or verb not in _VERBS:
         raise Refused(Code.NOT_FOUND)
     try:
-        _VERBS[verb](found, _user(request), request.POST.get("reason", ""))
+        _VERBS[verb](found, _user(request), request.POST)
     except Refused as refused:
         return _panel(request, room, refused=refused)
     return _panel(request, room)
 
 
-def _press(drop: Drop, by: User, reason: str) -> None:
-    drops.press(drop=drop, by=by)
+def _press(drop: Drop, by: User, given: QueryDict) -> None:
+    """With a countdown of `opens_in` seconds, or as soon as the undo is over."""
+    opens_in = given.get("opens_in", "0")
+    if not opens_in.isdecimal() or int(opens_in) > COUNTDOWN_MAX_S:
+        raise Refused(Code.INVALID, why=opens_in)
+    drops.press(drop=drop, by=by, opens_in_s=int(opens_in))
 
 
-def _undo(drop: Drop, by: User, reason: str) -> None:
+def _undo(drop: Drop, by: User, given: QueryDict) -> None:
     drops.undo(drop=drop, by=by)
 
 
-def _freeze(drop: Drop, by: User, reason: str) -> None:
-    deals.freeze(deal=_deal_of(drop), by=by, reason=reason)
+def _freeze(drop: Drop, by: User, given: QueryDict) -> None:
+    deals.freeze(deal=_deal_of(drop), by=by, reason=given.get("reason", ""))
 
 
-def _unfreeze(drop: Drop, by: User, reason: str) -> None:
-    deals.unfreeze(deal=_deal_of(drop), by=by, reason=reason)
+def _unfreeze(drop: Drop, by: User, given: QueryDict) -> None:
+    deals.unfreeze(deal=_deal_of(drop), by=by, reason=given.get("reason", ""))
 
 
-def _end(drop: Drop, by: User, reason: str) -> None:
+def _end(drop: Drop, by: User, given: QueryDict) -> None:
     if drop.coupon is not None:
-        coupons.end(coupon=drop.coupon, by=by, reason=reason)
+        coupons.end(coupon=drop.coupon, by=by, reason=given.get("reason", ""))
     else:
-        deals.end(deal=_deal_of(drop), by=by, reason=reason)
+        deals.end(deal=_deal_of(drop), by=by, reason=given.get("reason", ""))
 
 
-def _cancel(drop: Drop, by: User, reason: str) -> None:
+def _cancel(drop: Drop, by: User, given: QueryDict) -> None:
     if drop.coupon is not None:
-        coupons.end(coupon=drop.coupon, by=by, reason=reason)
+        coupons.end(coupon=drop.coupon, by=by, reason=given.get("reason", ""))
     else:
         deals.cancel(deal=_deal_of(drop), by=by)
 
 
-_VERBS: dict[str, Callable[[Drop, User, str], None]] = {
+_VERBS: dict[str, Callable[[Drop, User, QueryDict], None]] = {
     "press": _press,
     "undo": _undo,
     "freeze": _freeze,

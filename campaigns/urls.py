@@ -1,6 +1,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from campaigns import drop_page, studio, views
+from campaigns.rehearsal import pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("claims/", views.claim, name="claim"),
@@ -11,6 +12,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("drops/<str:public_id>/log.json", drop_page.log_file, name="drop_log"),
     path("me/claims", drop_page.my_claims, name="my_claims"),
     path("me/coupons", views.my_coupons, name="my_coupons"),
+    path("studio/<slug:slug>/rehearsals", pages.rehearsals, name="studio_rehearsals"),
+    path("studio/<slug:slug>/rehearsals/<str:public_id>", pages.rehearsal, name="studio_rehearsal"),
+    path("studio/<slug:slug>/rehearsals/<str:public_id>/<str:verb>", pages.wish, name="studio_rehearsal_wish"),
     path("studio/<slug:slug>/drops", studio.drops_panel, name="studio_drops"),
     path("studio/<slug:slug>/drops/deal", studio.plan_deal, name="studio_plan_deal"),
     path("studio/<slug:slug>/drops/coupon", studio.plan_coupon, name="studio_plan_coupon"),

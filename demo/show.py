@@ -4,12 +4,10 @@ When a person has operated a room within the last minutes, the director leaves i
 """
 
 import asyncio
-import json
 import random
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -22,6 +20,7 @@ from liveshop.clock import now
 from liveshop.refusals import Refused
 from liveshop.threads import in_thread
 from rooms import chat, stage
+from rooms.crowd import TALK
 from rooms.models import Room, RoomEvent, ShelfItem, Show, ShowState
 
 HANDS_OFF = timedelta(minutes=3)
@@ -42,7 +41,6 @@ BY_HAND = [
     "shelf_changed",
     "notice_changed",
 ]
-TALK = json.loads((Path(__file__).parent / "content" / "talk.json").read_text(encoding="utf-8"))
 log = structlog.get_logger(__name__)
 
 

@@ -28,6 +28,9 @@ class Room(models.Model):
     hold_for_approval = models.BooleanField(default=False)
     is_banned = models.BooleanField(default=False)
     ban_reason = models.CharField(max_length=120, blank=True)
+    is_rehearsal = models.BooleanField(
+        default=False, help_text="A stage for practice: only those with a grant may come in, nothing is sold"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

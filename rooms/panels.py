@@ -35,6 +35,8 @@ def render(room: Room, name: str, language: str) -> str:
 
 def stage(room: Room) -> Panel:
     """State, picture and countdown of the stage."""
+    if room.is_rehearsal:
+        return Panel("rooms/_rehearsal_stage.html")
     show = shown_show(room)
     stream = sessions.on_air(show) if show and show.state == ShowState.LIVE else None
     context = {

@@ -41,7 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "past": Show.objects.filter(room=room).exclude(started_at=None).exclude(state__in=stage.RUNNING).order_by("-started_at")[:20]
         if room
         else [],
-        "grants": grants.select_related("room__anchor").order_by("-created_at"),
+        "grants": grants.exclude(room__is_rehearsal=True).select_related("room__anchor").order_by("-created_at"),
         "product_count": Product.objects.filter(shop__owner=user, state=ProductState.ON_SALE).count(),
     }
     return render(request, "studio/home.html", context)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from django.core.management.base import BaseCommand
 from django.db.models import Q
 
 from accounts.models import User
-from demo import buyers, streaming
-from demo.crowd import Mood, Viewer
+from demo import buyers, doors, streaming
 from demo.logins import LOGINS
-from demo.show import TALK, Director
+from demo.show import Director
+from rooms.crowd import TALK, Mood, Viewer
 from rooms.models import Room
 from rooms.stage import RUNNING
 
@@ -70,7 +71,14 @@ def assemble() -> list[Any]:
             is_guest = n % 5 < GUESTS_OF_FIVE - (rank == 0)
             session = "" if is_guest or not people else sessions[people[(n + 7 * rank) % len(people)].pk]
             talk = TALK | {"questions": LINES.get(room.slug, []) * 2 + TALK["questions"]}
-            viewer = Viewer(base=base, slug=room.slug, room=room.public_id, session=session, mood=MAIN if rank == 0 else SMALL, talk=talk)
+            viewer = Viewer(
+                server=base,
+                room=room.public_id,
+                ticket=partial(doors.ticket, base, room.slug, session),
+                mood=MAIN if rank == 0 else SMALL,
+                is_guest=not session,
+                talk=talk,
+            )
             errands.append(_arrive(viewer))
     return [*errands, buyers.run([person.username for person in people])]
 
