@@ -119,7 +119,7 @@ def _look(rehearsal: Rehearsal, stage: Room, ears: list[Ear]) -> Sight:
         "joined": sum(ear.joined > 0 for ear in ears),
         "lines": ChatLine.objects.filter(room=stage).count(),
         "taps": sum(len(ear.answers) for ear in ears),
-        "won": deal.total - deal.available if deal else 0,
+        "won": deal.total - deal.left if deal else 0,
         "opens_at": deal.starts_at.timestamp() if deal and deal.starts_at else None,
     }
     Rehearsal.objects.filter(pk=rehearsal.pk).update(progress=progress)

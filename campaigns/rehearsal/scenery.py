@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts import nicknames
 from accounts.access import Power
 from accounts.models import Sanction, User
+from campaigns import deals
 from campaigns.models import Claim, Coupon, CouponGrant, Deal, DealState, Drop, Rehearsal, Waiting
 from catalog.models import PriceChange, Product, ProductPicture, ProductState, Shop, Sku
 from liveshop import bus
@@ -72,8 +73,7 @@ def strike(public_id: str) -> None:
     """Delete the stage and all that happened on it, in the order in which rows hold on to each other. Doing it twice does nothing."""
     with transaction.atomic(durable=True):
         rooms = Room.objects.filter(is_rehearsal=True, slug=f"rehearsal-{public_id}")
-        deals = Deal.objects.select_for_update(no_key=True).filter(room__in=rooms)
-        ids = [deal.pk for deal in deals]
+        ids = [deals.lock_in_tx(pk).pk for pk in Deal.objects.filter(room__in=rooms).values_list("pk", flat=True)]
         Claim.objects.filter(deal__in=ids).delete()
         Waiting.objects.filter(deal__in=ids).delete()
         Drop.objects.filter(room__in=rooms).delete()

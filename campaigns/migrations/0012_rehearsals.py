@@ -10,9 +10,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('campaigns', '0009_commitments_append_only'),
+        ('campaigns', '0011_leases'),
         ('catalog', '0003_import_steps'),
-        ('rooms', '0003_rehearsal_stage'),
+        ('rooms', '0005_rehearsal_stage'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
