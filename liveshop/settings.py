@@ -236,6 +236,8 @@ SPECTACULAR_SETTINGS = {"TITLE": "liveshop", "VERSION": homes.version()}
 # Realtime and claims; figures are explained in docs/architecture.md and docs/scarcity.md.
 HUB_FAST_SINKS = env.bool("HUB_FAST_SINKS", True)
 HUB_TICK_MS = env.int("HUB_TICK_MS", 100)
+SOCKETS_PER_PERSON = env.int("SOCKETS_PER_PERSON", 20)
+SOCKETS_PER_ADDRESS = env.int("SOCKETS_PER_ADDRESS", 2_000)
 JOIN_TICKET_TTL_S = env.int("JOIN_TICKET_TTL_S", 900)
 CHAT_INTERVAL_S = env.float("CHAT_INTERVAL_S", 1.0)
 INTERRUPTION_GRACE_S = env.int("INTERRUPTION_GRACE_S", 60)

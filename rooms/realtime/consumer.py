@@ -24,13 +24,14 @@ from rooms import presence
 from rooms.models import Room
 from rooms.realtime import sinks
 from rooms.realtime.connection import Connection
-from rooms.realtime.figures import JOINS
+from rooms.realtime.figures import JOINS, REFUSED_JOINS
 from rooms.realtime.frames import frame
+from rooms.realtime.gate import CLOSE_TOO_MANY, gate
 from rooms.realtime.hub import LocalRoom, hub
 from rooms.realtime.members import Lane, Member
 from rooms.realtime.meter import meter
 from rooms.realtime.sinks import Send, sink_for
-from rooms.realtime.tickets import BadTicket, read
+from rooms.realtime.tickets import BadTicket, Ticket, read
 
 CLOSE_TICKET = 4001
 CLOSE_ABUSE = 4009  # Daphne sends no code of the protocol itself
@@ -58,6 +59,19 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
     if refusal := hub.refusal_of(ticket):
         await sinks.close(send, refusal)
         return
+    inside = {"person": ticket.person, "address": (scope.get("client") or [""])[0]}
+    if not gate.enter(**inside):
+        REFUSED_JOINS.inc()
+        await sinks.close(send, CLOSE_TOO_MANY)
+        return
+    try:
+        await _attend(ticket, send, receive)
+    finally:
+        gate.leave(**inside)
+
+
+async def _attend(ticket: Ticket, send: Send, receive: Any) -> None:
+    """A socket that was let in, until it closes."""
 
     async def close(code: int) -> None:
         await sinks.close(send, code)

@@ -12,6 +12,7 @@ BEHIND = Gauge("liveshop_sockets_behind", "Sockets that wait for a snapshot", mu
 LAYER_AWAY = Gauge("liveshop_layer_away", "1 while Redis is away and talk goes through the database", multiprocess_mode="liveall")
 BUS_AWAY = Gauge("liveshop_bus_away", "1 while this process does not hear the database's notices", multiprocess_mode="liveall")
 JOINS = Counter("liveshop_joins_total", "Sockets that joined a room")
+REFUSED_JOINS = Counter("liveshop_joins_refused_total", "Sockets beyond what one person or one address may hold")
 CLOSES = Counter("liveshop_closes_total", "Sockets closed by the site; 4008: too slow, 1012: restart", ["code"])
 DELIVERIES = Counter("liveshop_deliveries_total", "Frames written to sockets")
 DROPPED = Counter("liveshop_dropped_total", "Frames that slow sockets went without", ["lane"])

@@ -19,9 +19,12 @@ class Pipe:
         self.frames: list[Frame] = []
         self.aborts = 0
 
-    def write(self, built: Frame) -> None:
+    def write(self, built: Frame, bound: int) -> bool:
+        if self.waiting > bound:
+            return False
         self.frames.append(built)
         self.waiting += len(built.wire)
+        return True
 
     def backlog(self) -> int:
         return self.waiting

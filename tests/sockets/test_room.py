@@ -2,10 +2,11 @@ import asyncio
 import json
 import time
 import uuid
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
+from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 
 from accounts import people, sanctions
@@ -72,6 +73,24 @@ class TestJoining:
                 return await closes_with(socket)
 
         assert run(errand()) == 4001
+
+    def test_one_person_holds_a_bounded_number_of_sockets(self, site: Site, room: Room, both: tuple[str, str]) -> None:
+        async def errand() -> tuple[int, dict[str, Any], dict[str, Any]]:
+            async with AsyncExitStack() as windows:
+                mine = [await windows.enter_async_context(join(site, room, both[0])) for _ in range(settings.SOCKETS_PER_PERSON)]
+                await until(mine[-1], kind("hello"))
+                async with join(site, room, both[0]) as one_more:
+                    code = await closes_with(one_more)
+                async with join(site, room, both[1]) as another:
+                    other = await until(another, kind("hello"))
+                await mine[0].close()
+                await asyncio.sleep(0.3)
+                async with join(site, room, both[0]) as again:
+                    return code, other, await until(again, kind("hello"))
+
+        code, other, again = run(errand())
+        assert code == 4029
+        assert other["t"] == again["t"] == "hello"
 
 
 class TestTapping:

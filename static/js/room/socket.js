@@ -4,6 +4,7 @@ const WAIT_MS = [300, 800, 2000, 4000, 8000, 15000];
 const JITTER_MS = 3000;
 const BEAT_MS = 20000;
 const ANSWER_MS = 5000;
+const TOO_MANY = 4029;
 const FINAL = { 4003: "banned", 4010: "out" };
 
 export class Socket extends EventTarget {
@@ -127,6 +128,8 @@ export class Socket extends EventTarget {
       return this.tell("over", FINAL[code]);
     }
     const first = this.tries === 0;
+    // She has too many windows, or her address too many people: ask seldom, and live on plain requests meanwhile.
+    if (code === TOO_MANY) this.tries = WAIT_MS.length;
     const wait = WAIT_MS[Math.min(this.tries, WAIT_MS.length - 1)] + (first && code === 4001 ? 0 : Math.random() * JITTER_MS);
     this.tries += 1;
     if (code === 4001 || this.tries > 2) await this.renew();
