@@ -87,6 +87,19 @@ def test_the_shelf_is_ordered_by_the_keyboard(site: Site, desktop: MakePage, roo
     expect(page.locator("#goods > li").first).to_have_attribute("data-number", "2")
 
 
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_the_shelf_is_ordered_and_emptied_by_mouse_and_thumb(
+    site: Site, device: str, request: pytest.FixtureRequest, room: Room, items: list[ShelfItem]
+) -> None:
+    page = open_studio(request.getfixturevalue(device)(room.anchor), room)
+    page.locator(".good").first.locator("[data-step=down]").click()
+    expect(page.locator(".good").first).to_contain_text("秦岭百花蜜")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.locator(".good").first.get_by_role("button", name="下架 2 号").click()
+    expect(page.locator(".good")).to_have_count(1)
+    assert room.shelf_items.filter(is_listed=True).get() == items[0]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_stands_in_anyones_way(
     site: Site, desktop: MakePage, axe: Callable[..., None], room: Room, items: list[ShelfItem], viewer: User, theme: str
