@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextvars import Context
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -80,8 +81,9 @@ class ClaimEngine:
             return
         self.loop = asyncio.get_running_loop()
         self._listens.start()
-        self._tasks = [self.loop.create_task(self._flush_forever()) for _ in range(self._flushers)]
-        self._tasks.append(self.loop.create_task(self._tell_news_forever()))
+        # In contexts of their own, else their log lines would carry the ids of the first tap for ever.
+        work = [self._flush_forever() for _ in range(self._flushers)]
+        self._tasks = [self.loop.create_task(errand, context=Context()) for errand in (*work, self._tell_news_forever())]
 
     async def stop(self) -> None:
         """Stop working; whoever still waits is told that the site is unavailable."""
@@ -169,8 +171,11 @@ class ClaimEngine:
                 target = await self._ready.get()
                 await asyncio.sleep(0)  # what arrived in the same turn of the loop comes along
                 batch = self._cut(target)
-                if batch:
-                    await self._flush(line, target, batch)
+                try:
+                    if batch:
+                        await self._flush(line, target, batch)
+                except Exception:  # its people were answered; those who come next need this flusher
+                    log.exception("claims_flush_stumbled")
         finally:
             await line.close()
 
@@ -206,12 +211,16 @@ class ClaimEngine:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                rows = await line.rows(judging.JUDGE[target.kind], judging.arguments(target, taps, unseen, holder))
+                async with asyncio.timeout(deadline - time.monotonic()):  # a database that is frozen never fails by itself
+                    rows = await line.rows(judging.JUDGE[target.kind], judging.arguments(target, taps, unseen, holder))
                 return [from_row(row) for row in rows]
             except psycopg.errors.UniqueViolation:  # one person at two holders at once
                 if holder == judging.ALONE:
                     raise
                 holder = judging.ALONE
+            except TimeoutError as silence:
+                await line.close()
+                raise psycopg.OperationalError("no answer") from silence
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 await line.close()
                 if time.monotonic() > deadline:
@@ -227,6 +236,8 @@ class ClaimEngine:
         facts = next((answer.facts for answer in answers if answer.code == code), {})
         with contextlib.suppress(psycopg.OperationalError, psycopg.InterfaceError):  # the next batch reconnects
             rows = await line.rows(judging.LOOK[target.kind], (target.pk,))
+            if not rows:
+                return  # deleted meanwhile
             is_gone, place, total, sold_out_at, starts_at = rows[0][:5]
             if code is Code.SOLD_OUT and not is_gone:
                 return

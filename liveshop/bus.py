@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 import psycopg
@@ -56,7 +57,8 @@ class Bus:
     def start(self) -> None:
         """Begin to listen in the running event loop; a second call does nothing."""
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            # In a context of its own, else its log lines would carry the ids of the first socket for ever.
+            self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
     async def stop(self) -> None:
         """Hang up."""
@@ -94,20 +96,12 @@ class Bus:
 
 
 def dsn() -> str:
-    """The database's address for connections outside Django's pool."""
-    return psycopg.conninfo.make_conninfo(
-        **{
-            name: value
-            for name, value in {
-                "host": settings.DATABASES["default"]["HOST"],
-                "port": settings.DATABASES["default"]["PORT"],
-                "user": settings.DATABASES["default"]["USER"],
-                "password": settings.DATABASES["default"]["PASSWORD"],
-                "dbname": settings.DATABASES["default"]["NAME"],
-            }.items()
-            if value
-        }
-    )
+    """The database's address for connections outside Django's pool, with everything that `DATABASE_URL` says, such as `sslmode`."""
+    given = settings.DATABASES["default"]
+    known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
+    named = {"host": given["HOST"], "port": given["PORT"], "user": given["USER"], "password": given["PASSWORD"], "dbname": given["NAME"]}
+    more = {name: value for name, value in given.get("OPTIONS", {}).items() if name in known}
+    return psycopg.conninfo.make_conninfo(**{name: value for name, value in {**more, **named}.items() if value})
 
 
 bus = Bus()

@@ -114,7 +114,8 @@ def _database() -> dict[str, Any]:
     parsed["ENGINE"] = "django.db.backends.postgresql"
     parsed["CONN_HEALTH_CHECKS"] = True  # a pool full of connections to a server that restarted heals unseen
     # A server that is gone, or a network that swallows packets, is noticed within seconds.
-    parsed["OPTIONS"] = {"connect_timeout": 3, "tcp_user_timeout": 10_000} | parsed.get("OPTIONS", {})
+    alive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}  # for connections that only listen
+    parsed["OPTIONS"] = {"connect_timeout": 3, "tcp_user_timeout": 10_000, **alive} | parsed.get("OPTIONS", {})
     if DB_STATEMENT_TIMEOUT_S:
         parsed["OPTIONS"].setdefault("options", f"-c statement_timeout={int(DB_STATEMENT_TIMEOUT_S * 1000)}")
     if DB_POOL_MAX:

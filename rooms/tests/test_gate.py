@@ -26,6 +26,8 @@ def test_an_address_is_bounded_whoever_comes():
     gate = Gate()
     assert let_in(gate, HOME, "a", "b", "c", "d") == [True, True, True, False]
     assert let_in(gate, OFFICE, "d") == [True]
+    assert let_in(gate, "2606:4700::1", "e", "f", "g") == [True] * 3
+    assert not gate.enter(person="h", address="2606:4700::2")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "172.17.0.1", "::1", ""])

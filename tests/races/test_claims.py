@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import identity
 from campaigns import claims, deals, holds
 from campaigns.engine import ClaimEngine
-from campaigns.models import Claim, ClaimKey, ClaimState, CouponGrant, Deal, DealState
+from campaigns.models import Claim, ClaimKey, ClaimState, CouponGrant, Deal, DealState, Drop
 from campaigns.outcomes import ClaimOutcome
 from liveshop.refusals import Code
 from tests import cast
@@ -221,6 +221,37 @@ def test_an_unexpected_error_fails_its_batch_and_the_engine_lives(monkeypatch):
 
     assert with_engine(work).is_won
     require_exact(deal)
+
+
+def test_a_deal_that_is_deleted_while_its_end_is_told_stops_nobody():
+    """The look after the answer finds nothing; both flushers go on, for this deal and for others."""
+    doomed, other = (
+        make_deal(total=1, ends_at=timezone.now() - timedelta(seconds=1), starts_at=timezone.now() - timedelta(minutes=1)),
+        make_deal(total=4),
+    )
+    people = make_people(8)
+
+    async def work(engine: ClaimEngine):
+        look = engine._remember
+
+        async def strike_then_look(line, target, answers):
+            if target.pk == doomed.pk:
+                await asyncio.to_thread(strike)
+            await look(line, target, answers)
+
+        engine._remember = strike_then_look
+        ended = [await engine.claim(deal_id=doomed.pk, user_id=user.pk, key=uuid.uuid4()) for user in people[:4]]
+        taken = [await engine.claim(deal_id=other.pk, user_id=user.pk, key=uuid.uuid4()) for user in people[4:]]
+        return [outcome.code for outcome in ended], [outcome.code for outcome in taken]
+
+    def strike():
+        Drop.objects.filter(deal=doomed).delete()
+        Deal.objects.filter(pk=doomed.pk).delete()
+        connection.close()
+
+    ended, taken = with_engine(work)
+    assert ended[0] == Code.ENDED
+    assert taken == ["WON"] * 4
 
 
 def test_a_lost_connection_is_repeated_with_the_same_keys():

@@ -15,8 +15,9 @@ from accounts import identity
 from campaigns import deals, holds, judging, leases, panels, waitlist
 from campaigns.engine import ClaimEngine
 from campaigns.memory import Kind, Target
-from campaigns.models import Claim, ClaimState, Lease
+from campaigns.models import Claim, ClaimState, Deal, DealState, Lease, Waiting
 from campaigns.outcomes import Tap, from_row
+from catalog.models import Sku
 from liveshop.bus import Bus
 from liveshop.refusals import Code
 from tests.scarce import make_deal, make_people, require_exact
@@ -98,6 +99,19 @@ class TestNeverOneTooFew:
         require_exact(deal)
         assert deal.available == 0
 
+    def test_units_kept_for_the_waitlist_do_not_hide_that_others_are_lent(self):
+        deal, people = make_deal(total=81), make_people(90)
+        judge(deal, [people[0].pk], "dead")
+        for user in people[80:]:
+            Waiting.objects.create(deal=deal, user=user, offered_at=timezone.now())
+        outcomes = [judge(deal, [user.pk], "alive")[0] for user in people[1:80]]
+        assert won(outcomes) == 70
+        assert [outcome.code for outcome in outcomes[70:]] == [Code.SOLD_OUT] * 9
+        deal.refresh_from_db()
+        assert (deal.available, deal.left) == (10, 10), "the ten of the waitlist"
+        assert sum(won(judge(deal, [user.pk], "alive")) for user in people[80:]) == 10
+        require_exact(deal)
+
     def test_an_unused_lease_goes_back_by_itself(self):
         deal = make_deal(total=81)
         judge(deal, [make_people(1)[0].pk], "dead")
@@ -144,6 +158,48 @@ class TestTheDealMoves:
         assert won(outcomes) == Claim.objects.filter(deal=deal).count()
         assert not Claim.objects.filter(deal=deal, claimed_at__gt=frozen_at).exists()
         assert not Lease.objects.exists()
+        require_exact(deal)
+
+    def test_a_deal_that_ends_by_the_clock_gives_lent_units_to_its_goods(self):
+        deal, people = make_deal(total=81), [user.pk for user in make_people(3)]
+        judge(deal, people[:1], "one")
+        Deal.objects.filter(pk=deal.pk).update(ends_at=timezone.now() - timedelta(seconds=1))
+        assert [outcome.code for outcome in judge(deal, people[1:2], "one")] == [Code.ENDED]
+        assert deals.end_due() == 1
+        deal.refresh_from_db()
+        assert (deal.state, deal.available, deal.held, deal.total) == (DealState.ENDED, 0, 1, 1)
+        require_exact(deal)
+
+    def test_a_deal_that_was_ended_without_its_leases_gives_them_to_its_goods_too(self):
+        """As a worker of the version before would, during a rolling update."""
+        deal = make_deal(total=81)
+        judge(deal, [make_people(1)[0].pk], "one")
+        Deal.objects.filter(pk=deal.pk).update(state=DealState.ENDED, available=0, total=11)
+        Sku.objects.filter(pk=deal.sku_id).update(stock_held=11, stock_available=120)
+        Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+        assert leases.recall_expired() == 10
+        deal.refresh_from_db()
+        assert (deal.available, deal.held, deal.total) == (0, 1, 1)
+        require_exact(deal)
+
+    def test_a_server_of_the_version_before_judges_the_same_deal(self):
+        deal, people = make_deal(total=81), [user.pk for user in make_people(2)]
+        judge(deal, people[:1], "one")
+        with connection.cursor() as cursor:
+            before = judging.JUDGE[Kind.DEAL].replace(", %s, %s)", ")").replace("%s, %s, %s)", "%s)")
+            taps = [Tap(people[1], uuid.uuid4())]
+            cursor.execute(before, judging.arguments(Target(Kind.DEAL, deal.pk), taps, 0, "")[:-2])
+            assert from_row(cursor.fetchone()).is_won
+        assert not Lease.objects.exists()
+        require_exact(deal)
+
+    def test_the_daily_limit_holds_from_a_lease(self):
+        deal, people = make_deal(total=81, per_day_limit=1), [user.pk for user in make_people(3)]
+        other = make_deal(total=1)
+        judge(other, people[1:2], "")
+        judge(deal, people[:1], "one")
+        assert [outcome.code for outcome in judge(deal, people[1:], "one")] == [Code.LIMIT_PER_USER, "WON"]
+        assert Lease.objects.get().taken == 1
         require_exact(deal)
 
     def test_returned_units_of_lent_claims_are_sold_again(self):

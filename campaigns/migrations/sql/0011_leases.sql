@@ -14,12 +14,17 @@ BEGIN
   IF units IS NULL THEN
     RETURN 0;
   END IF;
+  IF EXISTS (SELECT 1 FROM campaigns_deal WHERE id = d AND state IN (3, 4)) THEN
+    -- It was ended by somebody who knew nothing of leases, a server of the version before: what is free belongs to the goods again.
+    UPDATE catalog_sku SET stock_held = stock_held - units, stock_available = stock_available + units
+      WHERE id = (SELECT sku_id FROM campaigns_deal WHERE id = d);
+    UPDATE campaigns_deal SET held = held - units, total = total - units WHERE id = d;
+    RETURN units;
+  END IF;
   -- Places that were set aside for free units are not given again; taps without a unit count against them first.
   UPDATE campaigns_deal SET available = available + units, held = held - units, attempts = attempts + greatest(0, extra - units) WHERE id = d;
   RETURN units;
 END $$;
-
-DROP FUNCTION campaigns_claim_batch(bigint, bigint[], uuid[], bytea[], bytea[], text[], bigint);
 
 -- A batch of taps on one deal, in the order they came. Nothing else ever grants a unit.
 -- A `holder` with a lease that is large enough judges from it and leaves the deal's row alone, so that several judge at once.
@@ -67,10 +72,12 @@ BEGIN
       RETURN QUERY SELECT o::int, 'NOT_FOUND', NULL::text, NULL::bigint, NULL::timestamptz, '{}'::jsonb FROM generate_series(1, cardinality(users)) o;
       RETURN;
     END IF;
+    -- Units kept for people of the waitlist whose turn it is. They are of the deal's own, never lent.
+    SELECT count(*) INTO kept FROM campaigns_waiting w WHERE w.deal_id = d AND w.offered_at > clock_timestamp() - interval '120 seconds';
     is_shared := EXISTS (SELECT 1 FROM campaigns_lease l WHERE l.deal_id = d);
     IF is_shared THEN
       -- "Sold out" is said by the deal's row alone: whoever might empty it takes all leases back first.
-      PERFORM campaigns_recall_leases(d, CASE WHEN lessee = '' OR dl.available <= cardinality(users) THEN NULL ELSE lessee END, NULL);
+      PERFORM campaigns_recall_leases(d, CASE WHEN lessee = '' OR dl.available - kept <= cardinality(users) THEN NULL ELSE lessee END, NULL);
       SELECT * INTO dl FROM campaigns_deal WHERE id = d;
       is_shared := EXISTS (SELECT 1 FROM campaigns_lease l WHERE l.deal_id = d);
     END IF;
@@ -89,15 +96,9 @@ BEGIN
     WHEN dl.starts_at IS NULL OR dl.starts_at > moment THEN 'NOT_STARTED'
   END;
   SELECT EXISTS (SELECT 1 FROM accounts_sanction s WHERE s.lifted_at IS NULL AND s.kind = 'ban' AND s.scope IN ('platform', here)) INTO has_bans;
-  IF shut IS NULL AND stock > 0 THEN
-    IF NOT is_leased THEN
-      -- Units kept for people of the waitlist whose turn it is. They are of the deal's own, never lent.
-      SELECT count(*) INTO kept FROM campaigns_waiting w WHERE w.deal_id = d AND w.offered_at > moment - interval '120 seconds';
-    END IF;
-    IF dl.per_day_limit > 0 THEN
-      -- The daily limit counts over all deals: two deals must not count the same person at the same time.
-      PERFORM 1 FROM accounts_user u WHERE u.id = ANY (users) ORDER BY u.id FOR NO KEY UPDATE;
-    END IF;
+  IF shut IS NULL AND stock > 0 AND dl.per_day_limit > 0 THEN
+    -- The daily limit counts over all deals: two deals must not count the same person at the same time.
+    PERFORM 1 FROM accounts_user u WHERE u.id = ANY (users) ORDER BY u.id FOR NO KEY UPDATE;
   END IF;
   RETURN QUERY
   WITH tapped AS (
@@ -203,3 +204,9 @@ BEGIN
     UPDATE campaigns_deal SET available = available - share, held = held + share, attempts = attempts + share WHERE id = d;
   END IF;
 END $$;
+
+-- For servers of the version before, while they are replaced one by one.
+CREATE OR REPLACE FUNCTION campaigns_claim_batch(d bigint, users bigint[], tap_keys uuid[], phones bytea[], devices bytea[], publics text[], unseen bigint)
+RETURNS TABLE (tap int, code text, claim text, place bigint, expires timestamptz, facts jsonb) LANGUAGE sql AS $$
+  SELECT * FROM campaigns_claim_batch(d, users, tap_keys, phones, devices, publics, unseen, '', 0);
+$$;
