@@ -1,7 +1,7 @@
 /* Small things every page has: toasts that go away, the chosen tab in view, a word when a request fails, and the live room one comes from. */
 import { toast } from "./toast.js";
-import { isSaving } from "./video/saving.js";
-import { watch, watching } from "./video/watching.js";
+import { isSaving } from "./saving.js";
+import { watch, watching } from "./watching.js";
 
 const LIFE_MS = 4000;
 for (const line of document.querySelectorAll("#toasts .toast")) setTimeout(() => line.remove(), LIFE_MS);

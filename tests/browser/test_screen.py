@@ -12,7 +12,7 @@ from rooms.models import Room, ShowViewer
 from rooms.video.tests.conftest import Media, soon
 from tests import cast, scarce
 from tests.browser.site import Site
-from tests.browser.streams import lateness, until
+from tests.browser.streams import lateness
 
 WALL = {"viewport": {"width": 1920, "height": 1080}, "reduced_motion": "no-preference"}
 
@@ -94,7 +94,7 @@ def test_a_wall_that_stood_for_hours_is_loaded_anew(new_page, room: Room) -> Non
     wall.clock.install()
     wall.goto("/screen/axia")
     wall.evaluate("window.isOld = true")
-    wall.clock.fast_forward(7 * 3600 * 1000)
-    wall.clock.run_for(6000)
-    until(wall, "window.isOld === undefined")
+    with wall.expect_event("load"):
+        wall.clock.fast_forward(7 * 3600 * 1000)
+    assert wall.evaluate("window.isOld === undefined")
     expect(wall.locator("#screen-code")).to_be_visible()

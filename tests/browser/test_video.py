@@ -74,11 +74,11 @@ def test_a_player_that_fell_behind_comes_back_to_the_present(media: Media, encod
     page.evaluate("document.querySelector('video').currentTime -= 1.5")
     page.wait_for_timeout(700)
     assert page.evaluate("document.querySelector('video').playbackRate") == 1.1, "a little behind: a little faster"
-    until(page, "Number(document.querySelector('video').dataset.behind) < 0.7", 20)
+    until(page, "Number(document.querySelector('video').dataset.behind) < 1", 20)
     assert lateness(page) <= 1.2
     page.evaluate("document.querySelector('video').currentTime -= 6")
     page.wait_for_timeout(300)
-    until(page, "Number(document.querySelector('video').dataset.behind) < 0.7", 2)
+    until(page, "Number(document.querySelector('video').dataset.behind) < 1", 2)
     assert lateness(page) <= 1.2
 
 

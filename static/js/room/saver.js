@@ -1,5 +1,5 @@
 /* Little data: no stream, a still of it every ten seconds; chat, shelf and deals as ever. */
-import { isSaving, keepSaving } from "../video/saving.js";
+import { isSaving, keepSaving } from "../saving.js";
 
 const RENEW_MS = 10_000;
 let root, button, picture, timer, saves;

@@ -1,7 +1,7 @@
 /* The stage's picture moves: loaded only when the room has a stream. Muted until the viewer wants sound. */
 import { Player } from "../video/player.js";
 import { keepSound, wantsSound } from "../video/sound.js";
-import { watch } from "../video/watching.js";
+import { watch } from "../watching.js";
 import * as mini from "./mini.js";
 import * as rewind from "./rewind.js";
 

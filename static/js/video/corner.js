@@ -1,7 +1,7 @@
 /* The show goes on small in a corner of the pages a viewer opens from it: goods, checkout, payment, orders. */
 import { Player } from "./player.js";
 import { keepSound, wantsSound } from "./sound.js";
-import { watch } from "./watching.js";
+import { watch } from "../watching.js";
 
 const DRAG_PX = 8;
 const MARGIN_PX = 6;
