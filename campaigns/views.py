@@ -14,7 +14,7 @@ from campaigns import asking, claims, mine, waitlist, wallet
 from campaigns.memory import Kind
 from campaigns.models import Claim, ClaimState, Deal
 from liveshop.clock import now, to_ms
-from liveshop.refusals import Code, Refused, as_json
+from liveshop.refusals import Code, Refused, as_json, explain
 
 
 @require_POST
@@ -46,14 +46,21 @@ def claim_result(request: HttpRequest, key: UUID) -> JsonResponse:
 
 @require_POST
 def deal_wait(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Stand in line for a sold-out deal."""
+    """Stand in line for a sold-out deal; in the room a "no" is a card in the button's place."""
     if not request.user.is_authenticated:
         raise Refused(Code.LOGIN_REQUIRED)
-    deal = Deal.objects.select_related("room").filter(public_id=public_id).first()
+    deal = Deal.objects.select_related("room", "sku").filter(public_id=public_id).first()
     if deal is None:
         raise Refused(Code.NOT_FOUND)
-    place = waitlist.join(deal=deal, user=request.user, device=_device(request))
-    if not request.headers.get("hx-request"):
+    is_in_room = bool(request.headers.get("hx-request"))
+    try:
+        place = waitlist.join(deal=deal, user=request.user, device=_device(request))
+    except Refused as refused:
+        if not is_in_room:
+            raise
+        card = mine.refusal_card(kind="deal", target=deal, code=refused.code, facts=refused.facts, user=request.user)
+        return HttpResponse(card, status=explain(refused).status)
+    if not is_in_room:
         return redirect("room", deal.room.slug)
     answer = HttpResponse(mine.wait_card(deal, place))
     answer["HX-Trigger"] = "due"  # the room's script then asks for all own cards again

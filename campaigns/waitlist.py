@@ -3,22 +3,24 @@
 Nothing is bought for anybody: an offer is a right to tap, lapses after `OFFER_S`, and then goes to the next in line.
 """
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F
 
-from accounts import access
+from accounts import access, identity
 from accounts.access import Power
-from accounts.models import User
-from campaigns import announcements
-from campaigns.models import Claim, ClaimState, Deal, DealState, Waiting
+from accounts.models import IdentityKind, User
+from campaigns import announcements, deals, judging
+from campaigns.memory import Kind, Target
+from campaigns.models import Deal, DealState, Waiting
+from campaigns.outcomes import ClaimOutcome, Tap, from_row
 from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 
 OFFER_S = 120  # campaigns_claim_batch keeps an offered unit as long
-LIVE = [ClaimState.HELD, ClaimState.ORDERED, ClaimState.PAID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +34,22 @@ class Place:
 def join(*, deal: Deal, user: User, device: str = "") -> Place:
     """Stand in line; asking again keeps the first place.
 
-    Raises Refused: what `access` refuses, ENDED for a deal that is over, ALREADY_CLAIMED for somebody who has a unit.
+    Raises Refused: what `access` refuses, STILL_AVAILABLE while a unit is free for anybody, and every "no" that a tap
+    of this person would hear although a unit is free: who may not win does not wait, nor anybody before it opens.
     """
     access.require(user, Power.CLAIM, deal.room, device=device)
-    if deal.room.anchor_id == user.pk:
-        raise Refused(Code.FORBIDDEN)
     with transaction.atomic(durable=True):
-        fresh = Deal.objects.select_for_update(no_key=True, of=("self",)).get(pk=deal.pk)
-        if fresh.state not in (DealState.PUBLISHED, DealState.FROZEN) or (fresh.ends_at and fresh.ends_at <= now()):
-            raise Refused(Code.ENDED)
-        if Claim.objects.filter(deal=fresh, user=user, state__in=LIVE).exists():
-            raise Refused(Code.ALREADY_CLAIMED)
+        fresh = deals.lock_in_tx(deal.pk)
+        _offer_and_tell_in_tx(fresh)
+        free = fresh.available - _kept(fresh.pk)
+        outcome = _verdict_in_tx(fresh, user, device)
+        if not outcome.is_won:
+            raise outcome.refusal()
+        if free > 0:
+            raise Refused(Code.STILL_AVAILABLE, left=free)
         own, is_new = Waiting.objects.get_or_create(deal=fresh, user=user)
-        if not is_new and own.offered_at is not None and own.offered_at <= now() - timedelta(seconds=OFFER_S):
+        if not is_new and own.offered_at is not None and own.offered_at <= _lapsed():
             Waiting.objects.filter(pk=own.pk).update(joined_at=now(), offered_at=None)  # her turn lapsed: to the end of the line
-        if fresh.available:
-            offer_in_tx(deal_id=fresh.pk)
     place = place_of(deal_id=deal.pk, user_id=user.pk)
     if place is None:  # claimed in another tab between the two statements
         raise Refused(Code.ALREADY_CLAIMED)
@@ -83,13 +85,38 @@ def pass_on_lapsed(limit: int = 100) -> int:
     made = 0
     for deal_id in list(waiting.distinct().values_list("pk", flat=True)[:limit]):
         with transaction.atomic(durable=True):
-            deal = Deal.objects.select_for_update(no_key=True, of=("self",)).get(pk=deal_id)
-            offered = offer_in_tx(deal_id=deal_id)
-            if offered:
-                Deal.objects.filter(pk=deal_id).update(version=F("version") + 1)
-                announcements.tell_in_tx(deal)
-            made += offered
+            made += _offer_and_tell_in_tx(Deal.objects.select_for_update(no_key=True, of=("self",)).get(pk=deal_id))
     return made
+
+
+def _offer_and_tell_in_tx(locked: Deal) -> int:
+    offered = offer_in_tx(deal_id=locked.pk)
+    if offered:
+        Deal.objects.filter(pk=locked.pk).update(version=F("version") + 1)
+        announcements.tell_in_tx(locked)
+    return offered
+
+
+def _verdict_in_tx(locked: Deal, user: User, device: str) -> ClaimOutcome:
+    """What this person would hear if one more unit were there and she tapped now. Judged by the judge of taps, then undone."""
+    phone = identity.digest(IdentityKind.PHONE, user.phone) if user.phone else None
+    tap = Tap(user.pk, uuid.uuid4(), phone, identity.digest(IdentityKind.DEVICE, device) if device else None)
+    with transaction.atomic():
+        Deal.objects.filter(pk=locked.pk).update(total=F("total") + 1, available=F("available") + 1)
+        with connection.cursor() as cursor:
+            cursor.execute(judging.JUDGE[Kind.DEAL], judging.arguments(Target(Kind.DEAL, locked.pk), [tap], 0, judging.ALONE))
+            outcome = from_row(cursor.fetchone())
+        transaction.set_rollback(True)
+    return outcome
+
+
+def _kept(deal_id: int) -> int:
+    """Units that are kept for people whose turn it is."""
+    return Waiting.objects.filter(deal_id=deal_id, offered_at__gt=_lapsed()).count()
+
+
+def _lapsed() -> datetime:
+    return now() - timedelta(seconds=OFFER_S)
 
 
 # The units that are free and not kept for anybody go to those who wait longest.

@@ -16,6 +16,7 @@ class Code(StrEnum):
     NOT_NEWCOMER = "NOT_NEWCOMER"
     ALREADY_CLAIMED = "ALREADY_CLAIMED"
     SOLD_OUT = "SOLD_OUT"
+    STILL_AVAILABLE = "STILL_AVAILABLE"
     NOT_STARTED = "NOT_STARTED"
     ENDED = "ENDED"
     FROZEN = "FROZEN"
@@ -73,6 +74,12 @@ _TEXTS: dict[Code, tuple[str, str, str, int]] = {
         gettext_noop("Just missed it"),
         gettext_noop("You were number %(place)s; the first %(total)s got one, %(late_s)s s too late"),
         gettext_noop("Join the waitlist"),
+        409,
+    ),
+    Code.STILL_AVAILABLE: (
+        gettext_noop("No need to wait: there are some left"),
+        gettext_noop("Units left: %(left)s"),
+        gettext_noop("Claim it"),
         409,
     ),
     Code.NOT_STARTED: (

@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from accounts import identity
-from campaigns import deals, holds, judging, leases, panels, waitlist
+from campaigns import deals, holds, judging, leases, panels
 from campaigns.engine import ClaimEngine
 from campaigns.memory import Kind, Target
 from campaigns.models import Claim, ClaimState, Deal, DealState, Lease, Waiting
@@ -75,7 +75,7 @@ class TestLending:
 
     def test_units_somebody_waits_for_are_not_lent(self):
         deal, (first, second) = make_deal(total=81), make_people(2)
-        waitlist.join(deal=deal, user=first)
+        Waiting.objects.create(deal=deal, user=first)
         judge(deal, [second.pk], "one")
         assert not Lease.objects.exists()
 
