@@ -17,6 +17,7 @@ from accounts.access import Power
 from accounts.models import User
 from campaigns import offers, pricing
 from campaigns.models import Coupon, CouponAudience, CouponFunder, CouponGrant, CouponState, CouponTarget, GrantState
+from catalog import products
 from catalog.models import Product, Shop
 from liveshop.clock import now
 from liveshop.money import format_fen
@@ -62,16 +63,18 @@ def plan(
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
 ) -> Coupon:
-    """A coupon nobody can take yet. Raises Refused(FORBIDDEN | INVALID).
+    """A coupon nobody can take yet. Raises Refused(FORBIDDEN | INVALID | WORD_REFUSED).
 
     A merchant's coupon is paid for by the shop, so only its owner plans one, or whoever may drop in the owner's own room
     for goods on its shelf; an alliance product is another merchant's money. Only operators spend the platform's.
     """
     _require_right(by, target, room, funder)
     _require_sense(off_fen, threshold_fen, total, per_person, valid_until, valid_days, starts_at, ends_at)
+    shown = title.strip()[:40] or _default_title(off_fen, threshold_fen)
+    products.check_words(shown)
     with transaction.atomic(durable=True):
         coupon = Coupon.objects.create(
-            title=title.strip()[:40] or _default_title(off_fen, threshold_fen),
+            title=shown,
             target=target.kind,
             audience=audience,
             funder=funder,

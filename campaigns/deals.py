@@ -16,7 +16,7 @@ from accounts.models import User
 from campaigns import announcements, leases
 from campaigns.announcements import PANELS
 from campaigns.models import Deal, DealKind, DealState, Drop, DropState
-from catalog import stock
+from catalog import products, stock
 from catalog.models import Sku
 from liveshop.clock import now
 from liveshop.refusals import Code, Refused
@@ -45,7 +45,7 @@ def plan(
     """A deal nobody sees yet, with its drop; its units leave the SKU's stock now. `at` opens it by itself.
 
     Raises Refused: FORBIDDEN without the right to drop here or for another shop's goods, INVALID for nonsense,
-    SOLD_OUT when the stock has fewer.
+    WORD_REFUSED for a title that advertises as the law forbids, SOLD_OUT when the stock has fewer.
     """
     access.require(by, Power.DROP, room)
     if sku.product.shop.owner_id not in (room.anchor_id, by.pk):
@@ -53,13 +53,15 @@ def plan(
     if not room.shelf_items.filter(product_id=sku.product_id, is_listed=True).exists():
         raise Refused(Code.INVALID, why=_("Put it on the shelf first"))
     _require_sense(sku, price_fen, total, run_s, hold_s, at)
+    shown = (title.strip() or sku.product.title)[:60]
+    products.check_words(shown)
     with transaction.atomic(durable=True):
         deal = Deal.objects.create(
             room=room,
             show=live_show(room),
             sku=sku,
             kind=kind,
-            title=(title.strip() or sku.product.title)[:60],
+            title=shown,
             price_fen=price_fen,
             total=total,
             available=total,

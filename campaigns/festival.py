@@ -8,7 +8,7 @@ from django.db import transaction
 from accounts.models import User
 from campaigns import coupons
 from campaigns.models import Coupon, CouponAudience, CouponFunder, CouponState, Drop, DropState
-from rooms.models import Follow, Room
+from rooms.models import Follow, FollowChange, Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +78,5 @@ def _people(rooms: Sequence[Room], audience: int) -> int:
         return User.objects.filter(is_active=True, is_staff=False).count()
     if audience == CouponAudience.FAN:
         return Follow.objects.filter(room__in=rooms).values("user").distinct().count()
-    return User.objects.filter(is_active=True, is_staff=False).exclude(follows__room__in=rooms).count()
+    known = FollowChange.objects.filter(room__in=rooms, change=1).values("user")  # whoever left and comes back is not new
+    return User.objects.filter(is_active=True, is_staff=False).exclude(follows__room__in=rooms).exclude(pk__in=known).count()

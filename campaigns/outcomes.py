@@ -68,11 +68,11 @@ def told_facts(outcome: ClaimOutcome) -> dict[str, Any]:
     if outcome.code == Code.FORBIDDEN:
         facts["why"] = _role_says(str(facts.get("role", "")))
     if outcome.code == Code.NOT_ELIGIBLE:
-        facts["why"] = _("For those who followed in the last %(n)s minutes") % {"n": int(facts.get("within_s", 600)) // 60}
+        facts["why"] = _("For those who first followed in the last %(n)s minutes") % {"n": int(facts.get("within_s", 600)) // 60}
     if outcome.code == Code.BANNED:
         facts["until"] = _day(facts.get("until")) or _("it is lifted")
     if outcome.code == Code.FROZEN:
-        facts["why"] = facts.get("why") or _("The anchor paused it")
+        facts["why"] = facts.get("why") or (_("This room is closed for now") if facts.get("is_room_banned") else _("The anchor paused it"))
     return facts
 
 

@@ -207,6 +207,10 @@ class FollowChange(models.Model):
     source = models.CharField(max_length=16, default="organic")
     at = models.DateTimeField(default=timezone.now)
 
+    class Meta:
+        # When she first followed: one probe for each tap on a new-follower coupon.
+        indexes = [models.Index(fields=["room", "user", "at"], condition=Q(change=1), name="rooms_first_follow")]
+
 
 class ModeratorGrant(models.Model):
     """A moderator (场控) of one room, with exactly these powers, until then."""
