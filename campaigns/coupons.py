@@ -26,6 +26,7 @@ from rooms.models import Room
 
 MAX_TOTAL = 1_000_000
 MAX_FEN = 100_000_000  # as the dearest product
+FOLLOW_WITHIN_S = (60, 30 * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def plan(
     for goods on its shelf; an alliance product is another merchant's money. Only operators spend the platform's.
     """
     _require_right(by, target, room, funder)
-    _require_sense(off_fen, threshold_fen, total, per_person, valid_until, valid_days, starts_at, ends_at)
+    _require_sense(off_fen, threshold_fen, total, per_person, follow_within_s, valid_until, valid_days, starts_at, ends_at)
+    if room is None and audience != CouponAudience.ANYONE:
+        raise Refused(Code.INVALID, why=_("Followers are a room’s: choose rooms"))
     shown = title.strip()[:40] or _default_title(off_fen, threshold_fen)
     products.check_words(shown)
     with transaction.atomic(durable=True):
@@ -163,6 +166,7 @@ def _require_sense(
     threshold_fen: int,
     total: int,
     per_person: int,
+    follow_within_s: int,
     valid_until: datetime | None,
     valid_days: int | None,
     starts_at: datetime | None,
@@ -176,6 +180,10 @@ def _require_sense(
         raise Refused(Code.INVALID, why=_("A coupon cannot take off more than it asks for"))
     if not valid_days and valid_until is None:
         raise Refused(Code.INVALID, why=_("Say until when it is valid"))
+    if ends_at is not None and ends_at <= now():
+        raise Refused(Code.INVALID, why=_("The time has passed"))
+    if not FOLLOW_WITHIN_S[0] <= follow_within_s <= FOLLOW_WITHIN_S[1]:
+        raise Refused(Code.INVALID, why=_("New followers are those of the last minute to the last 30 days"))
     if (valid_until and valid_until <= now()) or (starts_at and ends_at and ends_at <= starts_at):
         raise Refused(Code.INVALID, why=_("The end must be later than the start"))
 

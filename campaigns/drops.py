@@ -37,7 +37,8 @@ def plan(*, room: Room, coupon: Coupon, by: User, at: datetime | None = None, ru
 def press(*, drop: Drop, by: User | None, opens_in_s: float = 0, run_s: int | None = None) -> Drop:
     """Open it: viewers see it at once, and may tap when the undo is over. `by` None is the clock, `run_s` None as planned.
 
-    Raises Refused: FORBIDDEN, INVALID for a run that makes no sense, VERSION_CONFLICT when it was pressed already.
+    The window that the platform gave a festival coupon stands, whoever presses. Raises Refused: FORBIDDEN, INVALID for a run
+    that makes no sense, ENDED after that window, VERSION_CONFLICT when it was pressed already.
     """
     if by is not None:
         access.require(by, Power.DROP, drop.room)
@@ -47,7 +48,11 @@ def press(*, drop: Drop, by: User | None, opens_in_s: float = 0, run_s: int | No
     with transaction.atomic(durable=True):
         moment = now()
         starts_at = moment + timedelta(seconds=max(settings.DROP_UNDO_S, opens_in_s))
-        _open_in_tx(drop, starts_at, starts_at + timedelta(seconds=run_s))
+        starts_at = max(starts_at, drop.not_before or starts_at)
+        ends_at = drop.until or starts_at + timedelta(seconds=run_s)
+        if ends_at <= starts_at:
+            raise Refused(Code.ENDED)
+        _open_in_tx(drop, starts_at, ends_at)
         show = deals.live_show(drop.room)
         pressed = Drop.objects.filter(pk=drop.pk).exclude(state=DropState.DROPPED)
         if not pressed.update(state=DropState.DROPPED, pressed_at=moment, show=show):

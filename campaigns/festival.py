@@ -1,19 +1,31 @@
-"""Festival coupons: the platform pays, anchors drop them in their rooms. A dry run says what it would cost before anybody decides."""
+"""Festival coupons: the platform pays. Anchors drop them in their rooms; those of no room are taken on the page of one's coupons.
+
+A dry run says what it would cost before anybody decides.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from accounts.models import User
-from campaigns import coupons
-from campaigns.models import Coupon, CouponAudience, CouponFunder, CouponState, Drop, DropState
+from campaigns import announcements, coupons
+from campaigns.models import Coupon, CouponAudience, CouponFunder, CouponGrant, CouponState, Drop, DropState
+from liveshop.clock import now
+from liveshop.refusals import Code, Refused
 from rooms.models import Follow, FollowChange, Room
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What is to be given: in each room `total` coupons of `off_fen` from `threshold_fen` on, valid `valid_days` after taking."""
+    """What is to be given: in each room `total` coupons of `off_fen` from `threshold_fen` on, valid `valid_days` after taking.
+
+    For one category, or the whole site. `starts_at` opens it everywhere by itself; nobody takes one after `ends_at`.
+    """
 
     title: str
     off_fen: int
@@ -22,6 +34,10 @@ class Offer:
     per_person: int
     audience: int
     valid_days: int
+    category_id: int | None = None
+    follow_within_s: int = 600
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,7 @@ class DryRun:
 
 def dry_run(*, rooms: Sequence[Room], offer: Offer) -> DryRun:
     """Nothing is written. `sales_fen` is the least that buyers must spend for the whole cost to arise."""
-    count = len(rooms) * offer.total
+    count = max(1, len(rooms)) * offer.total
     waiting = Drop.objects.filter(room__in=rooms, state=DropState.PLANNED, coupon__state=CouponState.DRAFT).values("room")
     return DryRun(
         rooms=len(rooms),
@@ -51,26 +67,54 @@ def dry_run(*, rooms: Sequence[Room], offer: Offer) -> DryRun:
 
 
 def give(*, rooms: Sequence[Room], offer: Offer, by: User) -> list[Coupon]:
-    """One platform coupon for each room, planned as a drop for its anchor to press. Raises Refused(FORBIDDEN | INVALID)."""
+    """One platform coupon for each room, planned as a drop that its anchor or the clock presses; without rooms one that is open to all.
+
+    Raises Refused(FORBIDDEN | INVALID | WORD_REFUSED).
+    """
+    if offer.starts_at and not offer.ends_at:
+        raise Refused(Code.INVALID, why=_("Say when it ends as well"))
     given = []
     for room in rooms:
-        coupon = coupons.plan(
-            by=by,
-            title=offer.title,
-            off_fen=offer.off_fen,
-            threshold_fen=offer.threshold_fen,
-            total=offer.total,
-            per_person=offer.per_person,
-            audience=offer.audience,
-            valid_days=offer.valid_days,
-            target=coupons.Target(),
-            room=room,
-            funder=CouponFunder.PLATFORM,
-        )
+        coupon = _plan(offer, by, room)
         with transaction.atomic(durable=True):
-            Drop.objects.create(room=room, coupon=coupon, by=by)
+            Drop.objects.create(room=room, coupon=coupon, by=by, not_before=offer.starts_at, until=offer.ends_at)
         given.append(coupon)
-    return given
+    return given or [_open(_plan(offer, by, None))]
+
+
+def open_to_all(user: User) -> list[Coupon]:
+    """The coupons of no room that this person may take now, those that end soonest first."""
+    moment, own = now(), CouponGrant.objects.filter(coupon=OuterRef("pk"), user=user).values("coupon").annotate(n=Count("pk")).values("n")
+    found = Coupon.objects.filter(Q(ends_at=None) | Q(ends_at__gt=moment), room=None, state=CouponState.PUBLISHED, starts_at__lte=moment)
+    mine = found.alias(had=Coalesce(Subquery(own), 0)).filter(had__lt=F("per_person"), issued__lt=F("total"))
+    return list(mine.select_related("category", "product", "shop").order_by(F("ends_at").asc(nulls_last=True), "pk"))
+
+
+def _plan(offer: Offer, by: User, room: Room | None) -> Coupon:
+    return coupons.plan(
+        by=by,
+        title=offer.title,
+        off_fen=offer.off_fen,
+        threshold_fen=offer.threshold_fen,
+        total=offer.total,
+        per_person=offer.per_person,
+        audience=offer.audience,
+        follow_within_s=offer.follow_within_s,
+        valid_days=offer.valid_days,
+        starts_at=offer.starts_at,
+        ends_at=offer.ends_at,
+        target=coupons.Target(category_id=offer.category_id),
+        room=room,
+        funder=CouponFunder.PLATFORM,
+    )
+
+
+def _open(coupon: Coupon) -> Coupon:
+    with transaction.atomic(durable=True):
+        coupon.state, coupon.starts_at = CouponState.PUBLISHED, coupon.starts_at or now()
+        coupon.save(update_fields=["state", "starts_at"])
+        announcements.tell_coupon_in_tx(coupon)
+    return coupon
 
 
 def _people(rooms: Sequence[Room], audience: int) -> int:

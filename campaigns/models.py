@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import get_language, gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from liveshop.ids import public_id
@@ -306,7 +306,8 @@ class Coupon(models.Model):
         if self.target == CouponTarget.SHOP and self.shop is not None:
             return self.shop.name
         if self.target == CouponTarget.CATEGORY and self.category is not None:
-            return self.category.name
+            zh = (get_language() or "").startswith("zh")
+            return self.category.name if zh or not self.category.name_en else self.category.name_en
         return gettext("the whole site")
 
 
@@ -351,6 +352,8 @@ class Drop(models.Model):
     coupon = models.ForeignKey(Coupon, models.CASCADE, null=True, blank=True, related_name="drops")
     state = models.PositiveSmallIntegerField(choices=DropState.choices, default=DropState.PLANNED)
     run_s = models.PositiveIntegerField(default=300, help_text="How long it stays open, as planned")
+    not_before = models.DateTimeField(null=True, blank=True, help_text="Set by the platform: pressed earlier, it counts down to this")
+    until = models.DateTimeField(null=True, blank=True, help_text="Set by the platform: it stays open until then, whenever pressed")
     pressed_at = models.DateTimeField(null=True, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
 

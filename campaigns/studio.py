@@ -79,8 +79,11 @@ class CouponForm(WhenForm):
     total = forms.IntegerField(label=gettext_lazy("How many"), min_value=1, max_value=coupons.MAX_TOTAL, initial=100)
     per_person = forms.IntegerField(label=gettext_lazy("Per person"), min_value=1, max_value=100, initial=1)
     audience = forms.TypedChoiceField(label=gettext_lazy("For whom"), choices=CouponAudience.choices, coerce=int)
+    follow_within = forms.IntegerField(
+        label=gettext_lazy("New followers: within (minutes)"), min_value=1, max_value=43_200, initial=10, required=False
+    )
     valid_days = forms.IntegerField(label=gettext_lazy("Valid for (days)"), min_value=1, max_value=365, initial=3)
-    field_order = ["product", "off", "threshold", "total", "per_person", "audience", "valid_days", "run_s", "at"]
+    field_order = ["product", "off", "threshold", "total", "per_person", "audience", "follow_within", "valid_days", "run_s", "at"]
 
     def __init__(self, *args: Any, room: Room, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"auto_id": "coupon-%s"})
@@ -144,6 +147,7 @@ def plan_coupon(request: HttpRequest, slug: str) -> HttpResponse:
             room=room,
             audience=asked["audience"],
             per_person=asked["per_person"],
+            follow_within_s=60 * (asked["follow_within"] or 10),
             valid_days=asked["valid_days"],
         )
         drop = drops.plan(room=room, coupon=coupon, by=user, at=asked["at"], run_s=asked["run_s"])

@@ -1,7 +1,7 @@
 """The HTTP doors of deals and coupons: claiming, asking for the result of a tap, the waitlist, one's own coupons."""
 
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from campaigns import asking, claims, mine, waitlist, wallet
+from campaigns import asking, claims, festival, mine, waitlist, wallet
 from campaigns.memory import Kind
 from campaigns.models import Claim, ClaimState, Deal
 from liveshop.clock import now, to_ms
@@ -25,7 +25,9 @@ def claim(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def take_coupon(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Take a coupon."""
+    """Take a coupon: in a room, or from the page of one's coupons, to which `next` leads back."""
+    if request.POST.get("next") == "my_coupons":
+        return _take_and_look(request, public_id)
     return _ask(request, Kind.COUPON, public_id)
 
 
@@ -73,7 +75,17 @@ def deal_wait(request: HttpRequest, public_id: str) -> HttpResponse:
 def my_coupons(request: HttpRequest) -> HttpResponse:
     """One's own coupons by state, soonest to run out first."""
     shown = request.GET.get("state", "usable")
-    return render(request, "campaigns/my_coupons.html", {"groups": wallet.groups(cast(User, request.user)), "shown": shown})
+    user = cast(User, request.user)
+    offered = [(coupon, uuid4()) for coupon in festival.open_to_all(user)] if shown == "usable" else []
+    return render(request, "campaigns/my_coupons.html", {"groups": wallet.groups(user), "shown": shown, "offered": offered})
+
+
+def _take_and_look(request: HttpRequest, public_id: str) -> HttpResponse:
+    tap = asking.tap_of(request.user.pk or 0, request.POST.get("key", ""), _device(request))
+    outcome = claims.ask_now(asking.find(Kind.COUPON, public_id), tap)
+    if not outcome.is_won:
+        raise outcome.refusal()
+    return redirect("my_coupons")
 
 
 def _ask(request: HttpRequest, kind: Kind, name: str) -> HttpResponse:

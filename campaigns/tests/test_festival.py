@@ -1,11 +1,20 @@
+import re
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import User
-from campaigns import festival
-from campaigns.models import Coupon, CouponAudience, CouponFunder, Drop
-from liveshop.refusals import Refused
+from campaigns import claims, drops, festival, offers
+from campaigns.models import Coupon, CouponAudience, CouponFunder, CouponGrant, CouponState, CouponTarget, Drop, DropState
+from catalog.models import Category, Sku
+from liveshop.clock import now
+from liveshop.refusals import Code, Refused
 from rooms.models import Follow, Room
 from tests import cast
 
@@ -40,8 +49,125 @@ class TestGive:
             festival.give(rooms=[room], offer=OFFER, by=room.anchor)
         assert not Coupon.objects.exists()
 
+    def test_a_coupon_for_one_category_lowers_no_other_goods(self, room: Room, viewer: User, operator: User) -> None:
+        fruit, tea = (Category.objects.create(slug=slug, name=slug) for slug in ("fruit", "tea"))
+        coupon = festival.give(rooms=[room], offer=replace(OFFER, category_id=fruit.pk), by=operator)[0]
+        assert coupon.target == CouponTarget.CATEGORY
+        drops.press(drop=coupon.drops.get(), by=room.anchor)
+        Coupon.objects.update(starts_at=now())
+        assert claims.take_now(coupon_id=coupon.pk, user_id=viewer.pk, key=uuid.uuid4()).is_won
+        saved = {}
+        for category in (fruit, tea):
+            product = cast.make_product(price_fen=5000, stock=5)
+            type(product).objects.filter(pk=product.pk).update(category=category)
+            sheet = offers.quote(user=viewer, items=[(Sku.objects.get(product=product), 1, None)], grant_id="best", province="浙江省")
+            saved[category.slug] = sheet.platform_discount_fen
+        assert saved == {"fruit": 1000, "tea": 0}
+
+    def test_it_opens_by_itself_in_its_window_and_ends_with_it(self, room: Room, operator: User) -> None:
+        start, end = now() + timedelta(seconds=60), now() + timedelta(days=3)
+        coupon = festival.give(rooms=[room], offer=replace(OFFER, starts_at=start, ends_at=end), by=operator)[0]
+        assert drops.press_due() == 1
+        coupon.refresh_from_db()
+        assert (coupon.state, coupon.ends_at) == (CouponState.PUBLISHED, end)
+        assert timedelta() <= coupon.starts_at - start < timedelta(seconds=1)
+
+    def test_an_anchor_opens_it_neither_before_nor_after_the_window(self, room: Room, operator: User) -> None:
+        start, end = now() + timedelta(hours=5), now() + timedelta(hours=6)
+        coupon = festival.give(rooms=[room], offer=replace(OFFER, starts_at=start, ends_at=end), by=operator)[0]
+        drop = coupon.drops.get()
+        drops.press(drop=drop, by=room.anchor)
+        drops.undo(drop=drop, by=room.anchor)
+        drops.press(drop=Drop.objects.get(), by=room.anchor)
+        coupon.refresh_from_db()
+        assert (coupon.starts_at, coupon.ends_at) == (start, end), "she may announce it, the platform's window stands"
+        Drop.objects.update(state=DropState.UNDONE, not_before=None, until=now() - timedelta(seconds=1))
+        Coupon.objects.update(state=CouponState.DRAFT)
+        with pytest.raises(Refused) as refusal:
+            drops.press(drop=Drop.objects.get(), by=room.anchor)
+        assert refusal.value.code == Code.ENDED
+        assert Coupon.objects.get().state == CouponState.DRAFT
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"audience": CouponAudience.FAN},
+            {"audience": CouponAudience.NEW_FOLLOWER},
+            {"starts_at": now() + timedelta(hours=1)},
+            {"ends_at": now() - timedelta(hours=1)},
+            {"follow_within_s": 0},
+        ],
+    )
+    def test_what_makes_no_sense_without_a_room_or_an_end_is_refused(self, operator: User, fields: dict[str, Any]) -> None:
+        with pytest.raises(Refused) as refusal:
+            festival.give(rooms=[], offer=replace(OFFER, **fields), by=operator)
+        assert refusal.value.code == Code.INVALID
+        assert not Coupon.objects.exists()
+
+
+class TestOpenToAll:
+    def test_a_coupon_of_no_room_is_taken_on_the_page_of_ones_coupons(self, client: Client, viewer: User, operator: User) -> None:
+        coupon = festival.give(rooms=[], offer=replace(OFFER, ends_at=now() + timedelta(days=1)), by=operator)[0]
+        address, take = reverse("my_coupons"), reverse("take_coupon", args=[coupon.public_id])
+        client.force_login(viewer)
+        page = client.get(address).content.decode()
+        key = re.search(r'name="key" value="([0-9a-f-]{36})"', page)
+        assert key
+        form = {"key": key[1], "next": "my_coupons"}
+        assert client.post(take, form).headers["location"] == address
+        assert client.post(take, form).headers["location"] == address, "a double click is one coupon"
+        assert CouponGrant.objects.get().user == viewer
+        page = client.get(address).content.decode()
+        assert OFFER.title in page
+        assert take not in page
+        assert client.post(take, form | {"key": str(uuid.uuid4())}).status_code == 409
+        assert CouponGrant.objects.count() == 1
+
+    def test_a_guest_is_asked_to_sign_in(self, client: Client, operator: User) -> None:
+        coupon = festival.give(rooms=[], offer=OFFER, by=operator)[0]
+        take = reverse("take_coupon", args=[coupon.public_id])
+        assert client.post(take, {"key": str(uuid.uuid4()), "next": "my_coupons"}).status_code == 401
+        assert not CouponGrant.objects.exists()
+
+    def test_only_what_is_open_and_left_is_shown(self, viewer: User, room: Room, operator: User) -> None:
+        ahead = replace(OFFER, starts_at=now() + timedelta(hours=1), ends_at=now() + timedelta(hours=2))
+        festival.give(rooms=[], offer=ahead, by=operator)
+        festival.give(rooms=[room], offer=OFFER, by=operator)
+        gone, shown = (festival.give(rooms=[], offer=OFFER, by=operator)[0] for _ in range(2))
+        Coupon.objects.filter(pk=gone.pk).update(issued=gone.total)
+        assert festival.open_to_all(viewer) == [shown]
+
 
 class TestDesk:
+    def test_category_window_and_new_followers_reach_the_coupon(self, client: Client, room: Room, operator: User) -> None:
+        client.force_login(operator)
+        category = Category.objects.create(slug="fruit", name="水果")
+        start, end = (timezone.localtime(now()).replace(second=0, microsecond=0) + timedelta(hours=h) for h in (1, 30))
+        asked = {"audience": "10", "follow_within": "90", "category": category.pk, "rooms": [room.pk], "give": ""}
+        window = {"starts_at": start.strftime("%Y-%m-%dT%H:%M"), "ends_at": end.strftime("%Y-%m-%dT%H:%M")}
+        client.post(reverse("admin:campaigns_coupon_festival"), FORM | asked | window)
+        coupon, drop = Coupon.objects.get(), Drop.objects.get()
+        assert (coupon.category, coupon.audience, coupon.follow_within_s) == (category, CouponAudience.NEW_FOLLOWER, 5400)
+        assert (coupon.starts_at, coupon.ends_at) == (drop.not_before, drop.until) == (start, end)
+
+    @pytest.mark.parametrize(
+        ("fields", "field"),
+        [
+            ({"audience": "11"}, "audience"),
+            ({"starts_at": "2037-01-01T00:00"}, "ends_at"),
+            ({"ends_at": "2020-01-01T00:00"}, "ends_at"),
+            ({"starts_at": "2037-01-02T00:00", "ends_at": "2037-01-01T00:00"}, "ends_at"),
+            ({"category": "999"}, "category"),
+        ],
+    )
+    def test_what_does_not_go_together_is_said_at_the_field(
+        self, client: Client, operator: User, fields: dict[str, str], field: str
+    ) -> None:
+        client.force_login(operator)
+        answer = client.post(reverse("admin:campaigns_coupon_festival"), FORM | fields | {"give": ""})
+        assert list(answer.context["form"].errors) == [field]
+        assert not Coupon.objects.exists()
+
     def test_the_cost_comes_before_the_giving(self, client: Client, room: Room, operator: User) -> None:
         client.force_login(operator)
         address = reverse("admin:campaigns_coupon_festival")

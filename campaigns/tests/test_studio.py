@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from campaigns import deals, drops, tasks
-from campaigns.models import Claim, ClaimState, Deal, Drop
+from campaigns.models import Claim, ClaimState, Coupon, Deal, Drop
 from liveshop.clock import now
 from rooms.models import Room
 from tests import cast
@@ -90,3 +90,21 @@ def test_a_plan_whose_time_went_by_does_not_open_at_night(room: Room, late: time
     deals.plan(room=room, sku=product.skus.get(), by=room.anchor, total=5, run_s=300, at=now() + timedelta(hours=1))
     Deal.objects.update(starts_at=now() - late, ends_at=now() - late + timedelta(seconds=300))
     assert drops.press_due() == opens
+
+
+@pytest.mark.parametrize(("given", "within_s"), [("45", 2700), ("", 600)])
+def test_the_anchor_says_how_new_a_new_follower_is(client: Client, room: Room, given: str, within_s: int) -> None:
+    cast.make_shop(room.anchor)
+    client.force_login(room.anchor)
+    form = {
+        "off": "5",
+        "threshold": "39",
+        "total": 5,
+        "per_person": 1,
+        "audience": 10,
+        "valid_days": 3,
+        "run_s": 60,
+        "follow_within": given,
+    }
+    assert client.post(reverse("studio_plan_coupon", args=[room.slug]), form).status_code == 200
+    assert Coupon.objects.get().follow_within_s == within_s
