@@ -112,7 +112,7 @@ async def _greet(room: LocalRoom, member: Member) -> None:
     if room.numbering is None or (room.numbering.done() and (room.numbering.cancelled() or room.numbering.exception())):
         room.numbering = asyncio.get_running_loop().create_task(_number(room))
     await asyncio.shield(room.numbering)
-    member.offer(frame({"t": "hello", "now": server_ms(), "seq": room.seq}), Lane.STATE)
+    member.offer(frame({"t": "hello", "now": server_ms(), "seq": room.seq, "spread": gate.spread_ms}), Lane.STATE)
 
 
 async def _number(room: LocalRoom) -> None:

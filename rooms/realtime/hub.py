@@ -18,6 +18,7 @@ from liveshop.clock import now, server_ms
 from liveshop.threads import in_thread
 from rooms.realtime import recovery
 from rooms.realtime.frames import Frame, frame
+from rooms.realtime.gate import gate
 from rooms.realtime.layer import Layer, by_database
 from rooms.realtime.members import Lane, Member
 from rooms.realtime.tickets import Ticket
@@ -47,6 +48,7 @@ class LocalRoom:
         self.seq = 0
         self.numbering: asyncio.Task[None] | None = None
         self.tick = Tick()
+        self.told_spread_ms = gate.spread_ms
         self.timer: asyncio.TimerHandle | None = None
         self.drawing = asyncio.Lock()
         self.wanted: set[str] = set()
@@ -150,6 +152,8 @@ class Hub:
         full, talk = room.tick.take()
         if full is None:
             return
+        if room.told_spread_ms != gate.spread_ms:
+            full["spread"] = room.told_spread_ms = gate.spread_ms
         built = frame({"t": "tick", "now": server_ms(), **full})
         lean = frame({"t": "tick", "now": server_ms(), **talk}) if talk else None
         for member in room.everyone():

@@ -36,6 +36,35 @@ def test_one_window_too_many_asks_seldom(page_of_room: Page) -> None:
     assert page_of_room.evaluate(RECONNECTS, 4029) == []
 
 
+# The wait before each reconnect (ms), not waited for: of pages that the server told its spread at joining or later.
+WAITS = """async (frames) => {
+  const { Socket } = await import("/static/js/room/socket.js");
+  window.WebSocket = class {};
+  const sockets = Array.from({ length: 200 }, () => new Socket(document.createElement("div")));
+  const waits = [];
+  for (const socket of sockets) socket.open();
+  for (const frame of frames) for (const socket of sockets) socket.wire.onmessage({ data: JSON.stringify(frame) });
+  window.setTimeout = (act, wait) => waits.push(wait);
+  for (const socket of sockets) socket.wire.onclose({ code: 1006 });
+  return waits;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("frames", "spread_ms"),
+    [
+        ([{"t": "hello", "seq": 0}], 3_000),
+        ([{"t": "hello", "seq": 0, "spread": 20_000}], 20_000),
+        ([{"t": "hello", "seq": 0, "spread": 3_000}, {"t": "tick", "spread": 9_000}, {"t": "tick"}], 9_000),
+    ],
+)
+def test_pages_come_back_over_as_long_as_the_server_told(page_of_room: Page, frames: list[dict[str, object]], spread_ms: int) -> None:
+    waits = page_of_room.evaluate(WAITS, frames)
+    assert len(waits) == 200
+    assert min(waits) >= 300
+    assert 0.8 * spread_ms < max(waits) - min(waits) <= spread_ms
+
+
 @pytest.fixture
 def page_of_room(site, phone, room: Room) -> Page:
     page = phone()

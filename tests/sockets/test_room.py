@@ -91,6 +91,7 @@ class TestJoining:
         code, other, again = run(errand())
         assert code == 4029
         assert other["t"] == again["t"] == "hello"
+        assert other["spread"] == 3000
 
 
 class TestTapping:

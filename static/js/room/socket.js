@@ -1,7 +1,7 @@
 /* The room's connection: joins with the page's ticket, comes back by itself, notices gaps and asks for what was missed. */
 
 const WAIT_MS = [300, 800, 2000, 4000, 8000, 15000];
-const JITTER_MS = 3000;
+const JITTER_MS = 3000; // until the server tells another
 const BEAT_MS = 20000;
 const ANSWER_MS = 5000;
 const TOO_MANY = 4029;
@@ -15,6 +15,7 @@ export class Socket extends EventTarget {
     this.chat = root.dataset.chat || "";
     this.ticket = root.dataset.ticket;
     this.tries = 0;
+    this.spread = JITTER_MS;
     this.isOver = false;
   }
 
@@ -76,6 +77,7 @@ export class Socket extends EventTarget {
   receive(frame) {
     this.heardAt = Date.now();
     if (frame.now) this.tell("now", frame.now);
+    if (frame.spread) this.spread = frame.spread;
     if (frame.t === "hello") this.joined(frame);
     else if (frame.t === "state") this.moved(frame);
     else if (frame.t === "snap") this.seq = frame.seq;
@@ -130,7 +132,7 @@ export class Socket extends EventTarget {
     const first = this.tries === 0;
     // She has too many windows, or her address too many people: ask seldom, and live on plain requests meanwhile.
     if (code === TOO_MANY) this.tries = WAIT_MS.length;
-    const wait = WAIT_MS[Math.min(this.tries, WAIT_MS.length - 1)] + (first && code === 4001 ? 0 : Math.random() * JITTER_MS);
+    const wait = WAIT_MS[Math.min(this.tries, WAIT_MS.length - 1)] + (first && code === 4001 ? 0 : Math.random() * this.spread);
     this.tries += 1;
     if (code === 4001 || this.tries > 2) await this.renew();
     if (this.tries > 2) this.poll();
