@@ -79,9 +79,7 @@ class CouponForm(WhenForm):
     total = forms.IntegerField(label=gettext_lazy("How many"), min_value=1, max_value=coupons.MAX_TOTAL, initial=100)
     per_person = forms.IntegerField(label=gettext_lazy("Per person"), min_value=1, max_value=100, initial=1)
     audience = forms.TypedChoiceField(label=gettext_lazy("For whom"), choices=CouponAudience.choices, coerce=int)
-    follow_within = forms.IntegerField(
-        label=gettext_lazy("New followers: within (minutes)"), min_value=1, max_value=43_200, initial=10, required=False
-    )
+    follow_within = forms.IntegerField(label=gettext_lazy("New for (minutes)"), min_value=1, max_value=43_200, initial=10, required=False)
     valid_days = forms.IntegerField(label=gettext_lazy("Valid for (days)"), min_value=1, max_value=365, initial=3)
     field_order = ["product", "off", "threshold", "total", "per_person", "audience", "follow_within", "valid_days", "run_s", "at"]
 
