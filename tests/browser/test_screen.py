@@ -53,10 +53,8 @@ def test_the_wall_shows_the_show_and_leads_phones_to_it(media: Media, encode, ne
     print(f"lateness on the wall: {late:.2f} s")
     assert late <= 1.2
     axe(wall)
-    wall.screenshot(path="/tmp/screen-1920.png")
     wall.set_viewport_size({"width": 1280, "height": 800})
     wall.wait_for_timeout(400)
-    wall.screenshot(path="/tmp/screen-1280.png")
     for inside in ("#panel-pin .deal", "#panel-drops .deal--drop", "#panel-drops .deal--coupon", ".screen__join"):
         box = wall.locator(inside).first.bounding_box()
         assert box, inside

@@ -54,7 +54,6 @@ def test_the_show_goes_on_small_over_goods_and_checkout(media: Media, encode, ph
     wide.locator("#panel-pin .deal__pic").click()
     expect(wide.locator("#mini video")).to_be_visible()
     wide.wait_for_timeout(800)
-    wide.screenshot(path="/tmp/mini-desktop.png")
 
 
 def test_whole_pages_opened_from_a_show_keep_its_picture_and_sound(
@@ -93,7 +92,6 @@ def test_whole_pages_opened_from_a_show_keep_its_picture_and_sound(
     wide.goto(f"/p/{item.product.public_id}")
     expect(wide.locator(".corner")).to_be_visible(timeout=8000)
     assert wide.evaluate(f"{VIDEO}.muted") is True
-    wide.screenshot(path="/tmp/corner-desktop.png")
     box = wide.locator(".corner").bounding_box()
     assert box
     wide.mouse.move(box["x"] + 40, box["y"] + 90)
@@ -124,7 +122,6 @@ def test_back_thirty_seconds_and_to_the_present_again(media: Media, encode, phon
     assert_moves(page)
     stage.pin(room=room, item=item, by=room.anchor)
     expect(page.locator("#panel-pin")).to_contain_text(item.product.title, timeout=2000)
-    page.screenshot(path="/tmp/rewind.png")
     axe(page)
 
     slider = page.get_by_role("slider", name="回看位置")
@@ -186,7 +183,6 @@ def test_who_saves_data_sees_stills_and_pays_little(media: Media, encode, phone,
     assert page.evaluate(CODE) != first, "the still moves on"
     stage.pin(room=room, item=item, by=room.anchor)
     expect(page.locator("#panel-pin")).to_contain_text(item.product.title, timeout=2000)
-    page.screenshot(path="/tmp/saver.png")
     axe(page)
     sockets.clear()
     page.reload()

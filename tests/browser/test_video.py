@@ -43,12 +43,10 @@ def test_the_stream_plays_muted_within_a_second_or_two_and_is_little_late(
     button.tap()
     expect(button).to_be_hidden()
     assert not page.evaluate("document.querySelector('video').muted")
-    page.screenshot(path="/tmp/video-phone.png")
     second = desktop()
     second.goto("/live/axia")
     expect(second.locator("main[data-playing='wire']")).to_be_visible(timeout=5000)
     second.wait_for_timeout(800)
-    second.screenshot(path="/tmp/video-desktop.png")
 
 
 def test_without_websocket_the_same_picture_comes_by_requests(media: Media, encode, desktop, room: Room) -> None:
@@ -140,7 +138,6 @@ def test_a_lost_stream_is_told_and_its_return_plays_on(media: Media, encode, des
     expect(page.locator("main[data-playing]")).to_be_visible(timeout=10_000)
     first.process.kill()
     expect(page.locator("#panel-stage")).to_contain_text("主播马上回来", timeout=5000)
-    page.screenshot(path="/tmp/video-lost.png")
     encode(room, key)
     expect(page.locator("#panel-stage [data-state='live']")).to_be_attached(timeout=10_000)
     page.wait_for_timeout(2500)
@@ -190,7 +187,6 @@ def test_the_studio_shows_address_key_and_how_the_stream_is(media: Media, encode
     expect(desk).to_contain_text("640×360")
     expect(desk).to_contain_text("请设为 2 秒", timeout=25_000)
     page.wait_for_timeout(800)
-    page.screenshot(path="/tmp/video-studio.png")
     axe(page, "#videodesk")
     page.get_by_role("button", name="我要开播").click()
     expect(desk).to_contain_text("观众看得到", timeout=8000)
@@ -254,8 +250,6 @@ def test_the_camera_of_the_browser_goes_to_every_screen(media: Media, filming, p
     watching.wait_for_timeout(1000)
     assert watching.evaluate("document.querySelector('video').currentTime") > before + 0.8
     assert watching.evaluate("document.querySelector('video').webkitAudioDecodedByteCount") > 0
-    studio.screenshot(path="/tmp/video-camera-studio.png")
-    watching.screenshot(path="/tmp/video-camera-phone.png")
     studio.get_by_role("button", name="关闭摄像头").click()
     expect(watching.locator("#panel-stage")).to_contain_text("主播马上回来", timeout=8000)
     assert room.streams.get().end_reason == "camera_closed"
@@ -282,7 +276,6 @@ def test_the_replay_plays_seeks_and_a_clip_shows_its_product(media: Media, encod
     page.get_by_role("button", name="跳到").click()
     until(page, "document.getElementById('film').currentTime > 3.5")
     assert page.evaluate("document.getElementById('film').videoWidth") == 640
-    page.screenshot(path="/tmp/video-replay.png")
     axe(page)
     page.get_by_role("link", name="讲解片段").click()
     until(page, "document.getElementById('film').currentTime > 1")
@@ -291,4 +284,3 @@ def test_the_replay_plays_seeks_and_a_clip_shows_its_product(media: Media, encod
     watching = phone()
     watching.goto(page.url)
     until(watching, "document.getElementById('film').readyState >= 2")
-    watching.screenshot(path="/tmp/video-clip-phone.png")
