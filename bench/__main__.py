@@ -53,7 +53,7 @@ def main() -> int:
         with contextlib.redirect_stdout(tee):
             code = int(importlib.import_module(f"bench.{name}").main(arguments))
         if "--record" in sys.argv:
-            record(" ".join([name, *arguments]), "".join(tee.kept))
+            record(" ".join([name, *(Path(argument).name for argument in arguments)]), "".join(tee.kept))
         return code
     except DatabaseUnavailable as problem:
         print(f"bench: {problem}", file=sys.stderr)
