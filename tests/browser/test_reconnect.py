@@ -65,6 +65,39 @@ def test_pages_come_back_over_as_long_as_the_server_told(page_of_room: Page, fra
     assert 0.8 * spread_ms < max(waits) - min(waits) <= spread_ms
 
 
+FRAMES = """async (frames) => {
+  const { Socket } = await import("/static/js/room/socket.js");
+  const asked = [], shown = [];
+  window.WebSocket = class { static OPEN = 1; readyState = 1; send(text) { asked.push(JSON.parse(text)); } };
+  const root = document.createElement("div");
+  root.dataset.seq = "5";
+  const socket = new Socket(root);
+  socket.on("state", (frame) => shown.push(frame.panels.pin));
+  socket.on("snap", (frame) => shown.push(frame.panels.pin));
+  socket.open();
+  for (const frame of frames) socket.receive(frame);
+  await new Promise((done) => setTimeout(done, 600));
+  return { shown, asked: asked.map((one) => one.seq), seq: socket.seq };
+}"""
+
+
+def state(seq: int, pin: str, kind: str = "pinned", since: int | None = None) -> dict[str, object]:
+    return {"t": "state", "seq": seq, "since": seq - 1 if since is None else since, "kind": kind, "panels": {"pin": pin}}
+
+
+def test_an_answer_that_was_drawn_too_early_does_not_bring_the_old_pin_back(page_of_room: Page) -> None:
+    """8 comes with a gap; the answer was drawn at 7, before 8; it is passed over and asked for again."""
+    came = page_of_room.evaluate(FRAMES, [state(8, "new"), state(7, "old", "caught_up", 5)])
+    assert came == {"shown": ["new"], "asked": [5, 5], "seq": 5}
+    came = page_of_room.evaluate(FRAMES, [state(8, "new"), state(8, "new too", "caught_up", 5), state(9, "next")])
+    assert came == {"shown": ["new", "new too", "next"], "asked": [5], "seq": 9}
+
+
+def test_a_snapshot_older_than_the_page_is_passed_over(page_of_room: Page) -> None:
+    came = page_of_room.evaluate(FRAMES, [state(6, "new"), {"t": "snap", "seq": 5, "panels": {"pin": "old"}}])
+    assert came == {"shown": ["new"], "asked": [6], "seq": 6}
+
+
 @pytest.fixture
 def page_of_room(site, phone, room: Room) -> Page:
     page = phone()

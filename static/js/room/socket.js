@@ -4,6 +4,7 @@ const WAIT_MS = [300, 800, 2000, 4000, 8000, 15000];
 const JITTER_MS = 3000; // until the server tells another
 const BEAT_MS = 20000;
 const ANSWER_MS = 5000;
+const AGAIN_MS = 300;
 const TOO_MANY = 4029;
 const FINAL = { 4003: "banned", 4010: "out" };
 
@@ -12,6 +13,7 @@ export class Socket extends EventTarget {
     super();
     this.root = root;
     this.seq = Number(root.dataset.seq) || 0;
+    this.newest = this.seq; // of what was shown; `seq` stays behind it until a gap is closed
     this.chat = root.dataset.chat || "";
     this.ticket = root.dataset.ticket;
     this.tries = 0;
@@ -78,6 +80,10 @@ export class Socket extends EventTarget {
     this.heardAt = Date.now();
     if (frame.now) this.tell("now", frame.now);
     if (frame.spread) this.spread = frame.spread;
+    if (frame.t === "state" || frame.t === "snap") {
+      if (frame.seq < this.newest) return this.passOver(frame);
+      this.newest = frame.seq;
+    }
     if (frame.t === "hello") this.joined(frame);
     else if (frame.t === "state") this.moved(frame);
     else if (frame.t === "snap") this.seq = frame.seq;
@@ -85,7 +91,15 @@ export class Socket extends EventTarget {
     this.tell(frame.t, frame);
   }
 
+  /* Drawn before something that is on the page already: what it answered is asked for again. */
+  passOver(frame) {
+    if (frame.t !== "snap" && frame.kind !== "caught_up") return;
+    clearTimeout(this.again);
+    this.again = setTimeout(() => this.catchUp(), AGAIN_MS);
+  }
+
   joined(frame) {
+    this.newest = Math.min(this.newest, frame.seq);
     const wasLost = this.tries > 0 || this.wasOpen;
     this.tries = 0;
     this.wasOpen = true;
