@@ -176,6 +176,20 @@ class AuditEntry(models.Model):
         return f"{self.action} {self.subject}"
 
 
+class Farewell(models.Model):
+    """A published "kill" notice that is no ban: whoever did not hear it finds it here as long as a join ticket lives."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True, verbose_name=_("when"))
+    notice = models.JSONField(verbose_name=_("notice"))
+
+    class Meta:
+        verbose_name = _("farewell")
+        verbose_name_plural = _("farewells")
+
+    def __str__(self) -> str:
+        return str(self.notice.get("reason", ""))
+
+
 class OperatorScope(models.Model):
     """What an operator group may do, in words of `accounts.access.Power`; the group itself is Django's."""
 

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 
 from accounts import audit, identity, nicknames, sanctions
 from accounts.models import IdentityKind, User
-from liveshop import bus
 from liveshop.ids import public_id
 from liveshop.refusals import Code, Refused
 
@@ -59,7 +58,7 @@ def take_phone(*, user: User, phone: str, verified: bool) -> None:
             with transaction.atomic():
                 User.objects.filter(pk=user.pk).update(phone=phone, phone_verified=verified)
                 # Open rooms know her by the old number's digest until they ask for a new ticket.
-                bus.notify_in_tx("kill", {"user": user.public_id, "device": None, "scope": "platform", "reason": "changed"})
+                sanctions.send_away_in_tx(reason="changed", user=user.public_id)
         except IntegrityError as clash:
             raise Refused(Code.INVALID, why=_("This phone number is already registered")) from clash
     user.phone, user.phone_verified = phone, verified
@@ -104,8 +103,8 @@ def become_anchor(*, user: User) -> User:
 def log_out_everywhere(*, user: User) -> None:
     """End every session, ticket and socket of this person, in every process."""
     with transaction.atomic(durable=True):
-        audit.record_in_tx(actor=user, action=sanctions.LOGGED_OUT, subject=f"user:{user.public_id}")
-        bus.notify_in_tx("kill", {"user": user.public_id, "device": None, "scope": "platform", "reason": "logged_out"})
+        audit.record_in_tx(actor=user, action="user.log_out_everywhere", subject=f"user:{user.public_id}")
+        sanctions.send_away_in_tx(reason="logged_out", user=user.public_id)
         User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
     user.refresh_from_db(fields=["session_epoch"])
 
@@ -132,3 +131,9 @@ def _save_new_in_tx(user: User) -> None:
     except IntegrityError as clash:
         taken = _("This nickname is taken") if "nickname" in str(clash) else _("This phone number is already registered")
         raise Refused(Code.INVALID, why=taken) from clash
+
+
+def log_out(*, user: User, device: str) -> None:
+    """End her tickets and sockets on this device, in every process; her other devices and later guests on this one stay."""
+    with transaction.atomic():
+        sanctions.send_away_in_tx(reason="logged_out", user=user.public_id, device=device)

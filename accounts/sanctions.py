@@ -1,20 +1,20 @@
 """Mutes and bans: imposed with a rule, an actor and evidence, ended by time or by lifting, never deleted."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from accounts import audit, identity
-from accounts.models import AuditEntry, IdentityKind, Sanction, SanctionKind, User
+from accounts.models import Farewell, IdentityKind, Sanction, SanctionKind, User
 from liveshop import bus
 from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 
 PLATFORM = "platform"
-LOGGED_OUT = "user.log_out_everywhere"
 
 
 def impose(
@@ -117,13 +117,24 @@ def _end_presence_in_tx(sanction: Sanction, device: str, phone: str) -> None:
     bus.notify_in_tx("kill", {**who, "scope": sanction.scope, "reason": "banned"})
 
 
+def send_away_in_tx(*, reason: str, user: str, scope: str = PLATFORM, device: str = "") -> None:
+    """End this person's sockets in every process and void her tickets: in `scope`, and with `device` only those of that device.
+
+    Kept until no ticket is left that it could void, for processes that did not hear it.
+    """
+    who = {"login": f"{user}@{device}"} if device else {"user": user}
+    notice = {"user": None, "device": None, **who, "scope": scope, "reason": reason}
+    old = Farewell.objects.filter(at__lt=now() - timedelta(seconds=2 * settings.JOIN_TICKET_TTL_S))
+    Farewell.objects.filter(pk__in=list(old.select_for_update(skip_locked=True).values_list("pk", flat=True)[:100])).delete()
+    Farewell.objects.create(at=now(), notice=notice)
+    bus.notify_in_tx("kill", notice)
+
+
 def sent_away_since(moment: datetime) -> list[dict[str, Any]]:
-    """The "kill" notices of bans and log-outs after `moment`, each with its time `at` (s): for a process that did not hear them."""
+    """The "kill" notices of bans and farewells after `moment`, each with its time `at` (s): for a process that did not hear them."""
     bans = Sanction.objects.filter(kind=SanctionKind.BAN, lifted_at=None, starts_at__gt=moment).select_related("user")
-    outs = AuditEntry.objects.filter(action=LOGGED_OUT, at__gt=moment).values_list("subject", "at")
-    return [_notice_of(ban) for ban in bans] + [
-        {"user": subject.removeprefix("user:"), "scope": PLATFORM, "reason": "logged_out", "at": at.timestamp()} for subject, at in outs
-    ]
+    farewells = Farewell.objects.filter(at__gt=moment).order_by("at")
+    return [_notice_of(ban) for ban in bans] + [row.notice | {"at": row.at.timestamp()} for row in farewells]
 
 
 def _notice_of(ban: Sanction) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def revoke_moderator(*, room: Room, user: User, by: User) -> None:
         if not ModeratorGrant.objects.filter(room=room, user=user).delete()[0]:
             raise Refused(Code.NOT_FOUND)
         audit.record_in_tx(actor=by, action="moderator_revoked", subject=f"room:{room.public_id}", before={"user": user.public_id})
-        bus.notify_in_tx("kill", {"user": user.public_id, "device": None, "scope": f"staff:{room.public_id}", "reason": "revoked"})
+        sanctions.send_away_in_tx(reason="revoked", user=user.public_id, scope=f"staff:{room.public_id}")
         events.publish_in_tx(room_id=room.pk, kind="moderators_changed", panels=[], actor=by, facts={"who": user.nickname})
 
 

@@ -11,13 +11,12 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from accounts import nicknames
+from accounts import nicknames, sanctions
 from accounts.access import Power
 from accounts.models import Sanction, User
 from campaigns import deals
 from campaigns.models import Claim, Coupon, CouponGrant, Deal, DealState, Drop, Rehearsal, Waiting
 from catalog.models import PriceChange, Product, ProductPicture, ProductState, Shop, Sku
-from liveshop import bus
 from rooms.models import ChatLine, ModeratorGrant, Pin, Room, RoomEvent, ShelfItem
 
 # What the anchor and her moderators may practise. Shelf, stock, mutes and bans reach beyond the stage.
@@ -66,7 +65,7 @@ def close_in_tx(rehearsal: Rehearsal) -> None:
     if stage is None:
         return
     for public_id in ModeratorGrant.objects.filter(room=stage).exclude(powers=WATCHES).values_list("user__public_id", flat=True):
-        bus.notify_in_tx("kill", {"user": public_id, "device": None, "scope": f"room:{stage.public_id}", "reason": "rehearsal_over"})
+        sanctions.send_away_in_tx(reason="rehearsal_over", user=public_id, scope=f"room:{stage.public_id}")
 
 
 def strike(public_id: str) -> None:

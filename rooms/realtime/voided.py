@@ -19,11 +19,11 @@ class VoidedTickets:
         self._sent_away: dict[tuple[str, str], tuple[float, int, float]] = {}
 
     def note(self, notice: dict[str, Any], code: int) -> None:
-        """`notice` names a `user` (public id), a `device` or a `guest` (device digest), and a `scope`: "platform", "room:<id>" or "staff:<id>"; `at` (s) if it is not of now."""
+        """`notice` names a `user` (public id), a `device`, a `guest` (device digest) or a `login` (a person on a device), and a `scope`: "platform", "room:<id>" or "staff:<id>"; `at` (s) if it is not of now."""
         # By a clock that does not jump: after a step back in time nobody stays locked out.
         oldest = self._oldest()
         self._sent_away = {key: entry for key, entry in self._sent_away.items() if entry[2] > oldest}
-        for kind in ("user", "device", "guest"):
+        for kind in ("user", "device", "guest", "login"):
             if notice.get(kind):
                 key = f"{kind}:{notice[kind]}", notice.get("scope") or PLATFORM
                 heard = (notice.get("at", time.time()), code, time.monotonic())
@@ -35,7 +35,7 @@ class VoidedTickets:
         scopes = [PLATFORM, f"room:{ticket.room_public_id}"]
         if ticket.is_staff:
             scopes.append(f"staff:{ticket.room_public_id}")
-        names = [f"user:{ticket.user_public_id}", f"device:{ticket.device}"]
+        names = [f"user:{ticket.user_public_id}", f"device:{ticket.device}", f"login:{ticket.user_public_id}@{ticket.device}"]
         if self._sent_away and not ticket.user:
             # A signed-in person on a shared device is judged by what she does, not by who sat there before.
             names.append(f"guest:{identity.digest(IdentityKind.DEVICE, ticket.device).hex()}")

@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
+from django.test import Client
 from websockets.exceptions import ConnectionClosed
 
 from accounts import people, sanctions
 from accounts.models import User
 from liveshop.threads import in_thread
 from rooms import chat, moderation, stage
-from rooms.models import ChatLine, Room, RoomWord
+from rooms.models import ChatLine, ModeratorGrant, Room, RoomWord
+from rooms.realtime.hub import CLOSE_RENEW
 from tests import cast
 from tests.browser.site import Site
 from tests.scarce import make_deal
@@ -329,6 +332,55 @@ class TestWhoMustLeave:
                 return code, (await until(socket, kind("hello")))["seq"]
 
         assert run(errand()) == (4010, 0)
+
+    def test_a_plain_log_out_ends_her_sockets_on_this_device_alone(self, site: Site, room: Room, viewer: User) -> None:
+        browser = Client()
+        browser.force_login(viewer)
+        browser.get("/")
+        device = browser.cookies["device"].value.split(":")[0]
+        here, there, other, guest = (
+            make_ticket(room, who, device=on)
+            for who, on in ((viewer, device), (viewer, "phone"), (cast.make_user(), device), (None, device))
+        )
+
+        async def errand() -> tuple[int, int, list[str]]:
+            async with AsyncExitStack() as windows:
+                mine, *others = [await windows.enter_async_context(join(site, room, ticket)) for ticket in (here, there, other, guest)]
+                for socket in (mine, *others):
+                    await until(socket, kind("hello"))
+                assert (await in_thread(browser.post)("/accounts/logout/")).status_code == 302
+                code = await closes_with(mine)
+                again = await closes_with(await windows.enter_async_context(join(site, room, here)))
+                for socket in others:
+                    await socket.send(command("catch_up", seq=0))
+                return code, again, [(await until(socket, kind("state")))["t"] for socket in others]
+
+        assert run(errand()) == (4010, 4010, ["state"] * 3)
+
+    @pytest.mark.parametrize(("reason", "code"), [("log_out", 4010), ("changed", 0), ("revoked", 4003), ("rehearsal_over", 4003)])
+    def test_a_server_that_was_away_finds_every_other_farewell(self, site: Site, room: Room, viewer: User, reason: str, code: int) -> None:
+        spoilt = make_ticket(room, viewer, device="one", staff=reason == "revoked")
+        kept = make_ticket(room, viewer, device="two") if reason in {"log_out", "revoked"} else make_ticket(room, device="two")
+        site.stop()
+        if reason == "log_out":
+            people.log_out(user=viewer, device="one")
+        elif reason == "changed":
+            people.take_phone(user=viewer, phone="+8613900004321", verified=True)
+        elif reason == "revoked":
+            ModeratorGrant.objects.create(room=room, user=viewer, granted_by=room.anchor, powers=[])
+            moderation.revoke_moderator(room=room, user=viewer, by=room.anchor)
+        else:
+            with transaction.atomic():
+                sanctions.send_away_in_tx(reason=reason, user=viewer.public_id, scope=f"room:{room.public_id}")
+        site.start()
+
+        async def errand() -> tuple[int, str]:
+            async with join(site, room, spoilt) as socket:
+                told = await closes_with(socket)
+            async with join(site, room, kept) as socket:
+                return told, (await until(socket, kind("hello")))["t"]
+
+        assert run(errand()) == (code or CLOSE_RENEW, "hello")
 
 
 class TestAbuse:
