@@ -36,20 +36,20 @@ class Scenery:
 
 def build_in_tx(rehearsal: Rehearsal) -> Scenery:
     """Everything a drop needs, with the real goods' looks."""
+    if rehearsal.sku is None:
+        raise ValueError("the goods to rehearse with are gone")
     owner = _stand_in(rehearsal)
     real = rehearsal.room
     room = Room.objects.create(
         slug=f"rehearsal-{rehearsal.public_id}",
         anchor=owner,
-        title=_("[Rehearsal] %(title)s") % {"title": real.title[:40]},
+        title=_named(real.title, 44),
         cover=real.cover,
         notice=real.notice,
         seller_name=real.seller_name,
         is_rehearsal=True,
     )
-    shop = Shop.objects.create(owner=owner, name=_("Rehearsal %(n)s") % {"n": rehearsal.public_id}, ships_from="-", operator_name="-")
-    if rehearsal.sku is None:
-        raise ValueError("the goods to rehearse with are gone")
+    shop = Shop.objects.create(owner=owner, name=_named(rehearsal.sku.product.shop.name, 24), ships_from="-", operator_name="-")
     main = _copy(rehearsal.sku.product, shop, only=rehearsal.sku)
     others = real.shelf_items.filter(is_listed=True, product__state=ProductState.ON_SALE).exclude(product=rehearsal.sku.product_id)
     products = [main, *(_copy(item.product, shop) for item in others.select_related("product")[:OTHER_GOODS])]
@@ -57,6 +57,11 @@ def build_in_tx(rehearsal: Rehearsal) -> Scenery:
         ShelfItem.objects.create(room=room, product=product, number=number, position=number)
     _plan(rehearsal, room, main.skus.get())
     return Scenery(room, _invite(rehearsal, room))
+
+
+def _named(real: str, most: int) -> str:
+    """A shop's name is unique: one stage stands at a time, and what was left of another is struck before the next is booked."""
+    return _("[Rehearsal] %(title)s") % {"title": real[:most]}
 
 
 def close_in_tx(rehearsal: Rehearsal) -> None:

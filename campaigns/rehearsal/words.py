@@ -69,7 +69,7 @@ def _measured(figures: dict[str, Any]) -> dict[str, str]:
         "countdown": _seconds(figures["countdown_s"]),
         "announced": _before(figures["announced_before_s"]),
         "pinned": _before(figures["pinned_before_s"]),
-        "talk": _("%(own_lines)s lines, longest silence %(longest_silence_s)s s") % figures,
+        "talk": _("Lines: %(own_lines)s, longest silence %(longest_silence_s)s s") % figures,
         "questions": _("%(answered)s of %(questions)s") % figures,
     }
 
@@ -82,7 +82,7 @@ def _sentences() -> dict[str, str]:
             "Taps waited up to %(answer_p99_ms)s ms: this machine is busy. Rehearse with nothing else running, or plan a smaller crowd."
         ),
         "answers_lost": _("%(unanswered)s taps got no answer at all: ask your operator to look at the server before the real show."),
-        "talk_more": _("You wrote %(own_lines)s lines. Write four or more: who watches without sound reads you."),
+        "talk_more": _("Lines you wrote: %(own_lines)s. Write four or more: who watches without sound reads you."),
         "frames": _("Some viewers missed a change (%(gaps)s gaps): ask your operator to look at the server before the real show."),
         "pin_seen": _("Pin the product you speak of, early: it is what viewers look at when they come in."),
         "units": _("%(won)s of %(total)s units went away. Was the crowd smaller than the drop, or did it close too early?"),
