@@ -46,7 +46,7 @@ def view(room: Room, viewer: User | AnonymousUser) -> RoomView:
         panels={name: panels.render(room, name, language) for name in wiring.ROOM_PANELS},
         lines=chat.recent(room, limit=CHAT_LINES),
         show=show,
-        hero=_hero(room),
+        hero=hero(room),
         shelf_count=room.shelf_items.filter(is_listed=True).count(),
         ships_from=_ships_from(room),
         online=presence.online(room.pk),
@@ -64,8 +64,8 @@ def is_moving(show: Show) -> bool:
     return show.state == ShowState.LIVE and sessions.on_air(show) is not None
 
 
-def _hero(room: Room) -> str:
-    """The stage's large picture: the pinned product's, else the room's cover, else the first product's."""
+def hero(room: Room) -> str:
+    """The room's large picture: the pinned product's, else the room's cover, else the first product's."""
     pin = Pin.objects.filter(room=room, ended_at=None).select_related("item").first()
     item = pin.item if pin else None
     if item is None and room.cover:

@@ -11,6 +11,7 @@ from catalog.models import Belt, Category, Product
 from liveshop import clock
 from rooms import presence
 from rooms.models import Pin, Room, ShelfItem, Show, ShowReminder, ShowState
+from rooms.video import addresses, sessions, tier
 from traffic.ranking import Figures, arrange
 
 LIVE_MAX = 60
@@ -21,7 +22,7 @@ ENDED_DAYS = 7
 
 @dataclass(slots=True)
 class Card:
-    """A room on the first page; `item` is what it shows now, or the first thing on its shelf."""
+    """A room on the first page; `item` is what it shows now, or the first thing on its shelf. `still` is where a picture of its stream is."""
 
     room: Room
     show: Show
@@ -30,6 +31,7 @@ class Card:
     online: int = 0
     by_share: bool = False
     is_reserved: bool = False
+    still: str = ""
 
     @property
     def product(self) -> Product | None:
@@ -67,6 +69,7 @@ def feed(*, user: User | None = None, category: str = "") -> Feed:
     categories = sorted({card.product.category for card in live if card.product}, key=lambda c: (c.position, c.pk))
     if category:
         live = [card for card in live if card.product and card.product.category.slug == category]
+    _with_stills(live)
     return Feed(_ordered(live), _upcoming(user), _ended(), categories)
 
 
@@ -83,6 +86,14 @@ def _live() -> list[Card]:
     shows = _shows().filter(state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).order_by("-started_at")[:LIVE_MAX]
     cards = [Card(show.room, show, online=presence.online(show.room_id)) for show in shows]
     return _with_items(cards)
+
+
+def _with_stills(cards: list[Card]) -> None:
+    """Rooms that stream: one query for all."""
+    moving = sessions.moving([card.show for card in cards])
+    for card in cards:
+        if card.show.pk in moving and tier.current().ladder(card.room.public_id).live:
+            card.still = addresses.still_path(card.room.public_id)
 
 
 def _ordered(cards: list[Card]) -> list[Card]:

@@ -6,7 +6,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from rooms.video import replays
+from rooms.video import covers, replays
 from rooms.video.models import Recording
 from rooms.video.recording import index_path
 
@@ -23,7 +23,7 @@ def remove_old() -> int:
         if not Recording.objects.filter(pk=row.pk, is_held=False, removed_at=None).update(removed_at=timezone.now()):
             continue
         path = replays.file_of(row)
-        for file in (path, index_path(path)):
+        for file in (path, index_path(path), *covers.kept_covers(path)):
             file.unlink(missing_ok=True)
         removed += 1
     if removed:

@@ -1,5 +1,6 @@
 """The life of a stream and of the show that follows it. Called by the media process; every step is idempotent and keyed by its session."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -122,6 +123,11 @@ def close_silent() -> int:
 def on_air(show: Show | None) -> StreamSession | None:
     """The open stream of a show, which its stage plays."""
     return StreamSession.objects.filter(show=show, ended_at=None).first() if show else None
+
+
+def moving(shows: Iterable[Show]) -> set[int]:
+    """Which of these shows have a stream now."""
+    return set(StreamSession.objects.filter(show__in=shows, ended_at=None).values_list("show_id", flat=True))
 
 
 def current(room: Room) -> StreamSession | None:

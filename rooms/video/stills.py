@@ -120,8 +120,13 @@ async def _started() -> asyncio.subprocess.Process:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         cwd=REPOSITORY,
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LANG": "C.UTF-8"},
+        env=environment(),
     )
+
+
+def environment() -> dict[str, str]:
+    """What a process that meets strangers' bytes may know: where Python's modules are."""
+    return {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LANG": "C.UTF-8"}
 
 
 def _newest(channel: Channel) -> tuple[bytes, bytes] | None:

@@ -6,20 +6,24 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts import access
 from liveshop.refusals import Code, Refused
+from liveshop.templatetags.liveshop import picture as picture_address
+from rooms import viewing
 from rooms.models import Room, Show
-from rooms.video import playlist, replays
+from rooms.video import covers, playlist, replays
 from rooms.video.models import Recording
-from rooms.video.replays import Film
+from rooms.video.replays import Chapter, Film
 
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 LARGEST_ANSWER = 8 << 20
 PIECE = 1 << 18
+COVER_LIVE_S = 5
+COVER_PAST_S = 3600
 
 
 @require_safe
@@ -34,11 +38,28 @@ def replay(request: HttpRequest, slug: str, show: str) -> HttpResponse:
 def clip(request: HttpRequest, slug: str, show: str, number: int) -> HttpResponse:
     """One product's minutes of a show."""
     room, film = _film(request, slug, show)
-    chapter = next((one for one in replays.chapters(film) if one.number == number), None)
-    if chapter is None:
-        raise Refused(Code.NOT_FOUND)
+    chapter = _chapter(film, str(number))
     context = {"room": room, "show": film.show, "film": film, "chapters": [chapter], "talk": [], "clip": chapter}
     return render(request, "rooms/replay.html", context)
+
+
+@require_safe
+def room_cover(request: HttpRequest, slug: str) -> HttpResponse:
+    """The room as a picture, for cards, previews and posters: what is on air, else its poster."""
+    room = Room.objects.filter(slug=slug).first()
+    if room is None:
+        raise Refused(Code.NOT_FOUND)
+    access.require(request.user, access.Power.WATCH, room, device=str(getattr(request, "device", "")))
+    return _cover(covers.of_stream(room), room, COVER_LIVE_S)
+
+
+@require_safe
+def replay_cover(request: HttpRequest, slug: str, show: str, number: int = 0) -> HttpResponse:
+    """A past show as a picture, or the clip of its n-th pin: its first keyframe."""
+    room, film = _film(request, slug, show)
+    if not number:
+        return _cover(covers.of_film(film), room, COVER_PAST_S)
+    return _cover(covers.at_moment(film, _chapter(film, str(number)).starts_ms), room, COVER_PAST_S)
 
 
 @require_safe
@@ -55,10 +76,7 @@ def film_playlist(request: HttpRequest, slug: str, show: str) -> HttpResponse:
     _room, film = _film(request, slug, show)
     starts, ends = 0, film.duration_ms
     if "clip" in request.GET:
-        wanted = request.GET["clip"]
-        chapter = next((one for one in replays.chapters(film) if str(one.number) == wanted), None)
-        if chapter is None:
-            raise Refused(Code.NOT_FOUND)
+        chapter = _chapter(film, request.GET["clip"])
         starts, ends = chapter.starts_ms, chapter.ends_ms
     text = playlist.recorded(replays.pieces(film, _address, starts, ends))
     return HttpResponse(text, content_type="application/vnd.apple.mpegurl")
@@ -116,6 +134,19 @@ def _film(request: HttpRequest, slug: str, public_id: str) -> tuple[Room, Film]:
     if not film.reels:
         raise Refused(Code.NOT_FOUND)
     return room, film
+
+
+def _chapter(film: Film, number: str) -> Chapter:
+    chapter = next((one for one in replays.chapters(film) if str(one.number) == number), None)
+    if chapter is None:
+        raise Refused(Code.NOT_FOUND)
+    return chapter
+
+
+def _cover(picture: bytes, room: Room, keep_s: int) -> HttpResponse:
+    response = HttpResponse(picture, content_type="image/jpeg") if picture else redirect(picture_address(viewing.hero(room)))
+    response.headers["Cache-Control"] = f"public, max-age={keep_s if picture else COVER_LIVE_S}"
+    return response
 
 
 def _allow(request: HttpRequest, room: Room, show: Show) -> None:

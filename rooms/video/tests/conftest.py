@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,20 @@ import pytest
 from websockets.sync.client import ClientConnection, connect, unix_connect
 
 from accounts.models import User
-from rooms.models import MediaServer, Room
-from rooms.video import addresses, keys, packets
+from rooms.models import ChatLine, ChatState, MediaServer, Pin, Recording, Room, Show, ShowState
+from rooms.video import addresses, keys, packets, recording
+from rooms.video.packager import Init
 from rooms.video.packets import Packet
 from rooms.video.tests import encoder
 from rooms.video.tests.encoder import Source
+from rooms.video.tests.test_media import pack, parts, units
+from tests import cast
 from tests.browser.site import REPOSITORY, Site, free_port, test_database_url
 from tests.sockets.conftest import make_ticket
 
 FOREVER = Source(seconds=60)
+BEGAN = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+LATER = 60  # the second recording of `show` begins a minute after the first
 
 
 class Media:
@@ -137,10 +143,37 @@ class Push(threading.Thread):
             raise StopIteration
 
 
-def _moment(seconds: float) -> Any:
-    from datetime import UTC, datetime
-
+def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+@pytest.fixture
+def show(room: Room, settings: Any, tmp_path: Path) -> Show:
+    """A show that ended, with two recordings of nine seconds, three pins and some talk."""
+    settings.RECORDINGS_ROOT = tmp_path
+    show = room.shows.get()
+    Show.objects.filter(pk=show.pk).update(state=ShowState.ENDED, started_at=BEGAN, ended_at=BEGAN + timedelta(minutes=2))
+    for number, after in enumerate((0, LATER)):
+        _record(show, tmp_path, number, BEGAN + timedelta(seconds=after))
+    for begin, end in ((1.5, 5.5), (6, 7), (LATER - 20, LATER + 6)):
+        item = cast.make_shelf_item(room)
+        moments = {"started_at": BEGAN + timedelta(seconds=begin), "ended_at": BEGAN + timedelta(seconds=end)}
+        Pin.objects.create(room=room, show=show, item=item, by=room.anchor, **moments)
+    for second, text, state in ((2, "多少钱", ChatState.SHOWN), (3, "脏话", ChatState.DELETED), (LATER + 1, "好吃", ChatState.SHOWN)):
+        ChatLine.objects.create(room=room, show=show, user=room.anchor, text=text, state=state, at=BEGAN + timedelta(seconds=second))
+    show.refresh_from_db()
+    return show
+
+
+def _record(show: Show, folder: Path, number: int, began: datetime) -> None:
+    outputs = pack(units(Source(seconds=9)))
+    assert isinstance(outputs[0], Init)
+    writer = recording.Writer(folder / f"{number}", outputs[0])
+    for part in parts(outputs):
+        writer.add(part, began.timestamp() + part.end_ms / 1000)
+    writer.close()
+    values = {"path": f"{number}.mp4", "mime": outputs[0].tracks.mime, "duration_ms": 9000, "size": writer.size, "began_at": began}
+    Recording.objects.create(room=show.room, show=show, **values)
 
 
 @pytest.fixture

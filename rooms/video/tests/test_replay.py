@@ -1,6 +1,6 @@
 """Replays and clips of real recordings: what is where, for whom, and the bytes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,46 +9,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from rooms.models import ChatLine, ChatState, Pin, Recording, Room, Show, ShowState
-from rooms.video import recording, replays, retention
-from rooms.video.packager import Init
+from rooms.models import Recording, Room, Show, ShowState
+from rooms.video import covers, recording, replays, retention
 from rooms.video.tests import encoder
-from rooms.video.tests.encoder import Source
-from rooms.video.tests.test_media import pack, parts, units
+from rooms.video.tests.conftest import BEGAN, LATER
 from tests import cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BEGAN = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-LATER = 60  # the second recording begins a minute after the first
-
-
-@pytest.fixture
-def show(room: Room, settings: Any, tmp_path: Path) -> Show:
-    """A show that ended, with two recordings of nine seconds, three pins and some talk."""
-    settings.RECORDINGS_ROOT = tmp_path
-    show = room.shows.get()
-    Show.objects.filter(pk=show.pk).update(state=ShowState.ENDED, started_at=BEGAN, ended_at=BEGAN + timedelta(minutes=2))
-    for number, after in enumerate((0, LATER)):
-        _record(show, tmp_path, number, BEGAN + timedelta(seconds=after))
-    for begin, end in ((1.5, 5.5), (6, 7), (LATER - 20, LATER + 6)):
-        item = cast.make_shelf_item(room)
-        moments = {"started_at": BEGAN + timedelta(seconds=begin), "ended_at": BEGAN + timedelta(seconds=end)}
-        Pin.objects.create(room=room, show=show, item=item, by=room.anchor, **moments)
-    for second, text, state in ((2, "多少钱", ChatState.SHOWN), (3, "脏话", ChatState.DELETED), (LATER + 1, "好吃", ChatState.SHOWN)):
-        ChatLine.objects.create(room=room, show=show, user=room.anchor, text=text, state=state, at=BEGAN + timedelta(seconds=second))
-    show.refresh_from_db()
-    return show
-
-
-def _record(show: Show, folder: Path, number: int, began: datetime) -> None:
-    outputs = pack(units(Source(seconds=9)))
-    assert isinstance(outputs[0], Init)
-    writer = recording.Writer(folder / f"{number}", outputs[0])
-    for part in parts(outputs):
-        writer.add(part, began.timestamp() + part.end_ms / 1000)
-    writer.close()
-    values = {"path": f"{number}.mp4", "mime": outputs[0].tracks.mime, "duration_ms": 9000, "size": writer.size, "began_at": began}
-    Recording.objects.create(room=show.room, show=show, **values)
 
 
 def test_moments_of_the_show_are_found_in_the_film(show: Show) -> None:
@@ -184,11 +151,16 @@ def test_old_recordings_go_held_and_young_ones_stay(show: Show, settings: Any) -
     old = timezone.now() - timedelta(days=settings.RECORDINGS_KEEP_DAYS + 1)
     Recording.objects.update(ended_at=old)
     Recording.objects.filter(pk=second.pk).update(is_held=True)
+    cover, other = (covers.cover_path(replays.file_of(row), 7) for row in (first, second))
+    cover.write_bytes(b"")
+    other.write_bytes(b"")
     young = Recording.objects.create(room=show.room, show=show, path="young.mp4", mime="", ended_at=timezone.now())
     assert retention.remove_old() == 1
     assert retention.remove_old() == 0
     assert not replays.file_of(first).exists()
     assert not recording.index_path(replays.file_of(first)).exists()
+    assert not cover.exists()
+    assert other.exists()
     assert replays.file_of(second).exists()
     assert list(Recording.objects.filter(removed_at=None).order_by("pk")) == [second, young]
     assert [reel.row for reel in replays.film_of(show).reels] == [second]
