@@ -22,15 +22,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         options["options"] = f"{options.get('options', '')} -c liveshop.test_flush=on".strip()
 
 
-ALONE = {"browser": "browser", "races": "race", "faults": "faults"}  # folders below tests/ that need the machine to themselves
+FOLDERS = {"browser": "browser", "races": "race", "faults": "faults"}  # below tests/: marker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folder says the marker, so that no test is run in the wrong group because a line was forgotten."""
     for item in items:
         folder = Path(item.path).parent.relative_to(item.config.rootpath).parts
-        if folder[:1] == ("tests",) and folder[1:2] and folder[1] in ALONE:
-            item.add_marker(getattr(pytest.mark, ALONE[folder[1]]))
+        if folder[:1] == ("tests",) and folder[1:2] and folder[1] in FOLDERS:
+            item.add_marker(getattr(pytest.mark, FOLDERS[folder[1]]))
             item.add_marker(pytest.mark.timeout(240))
 
 

@@ -49,7 +49,7 @@ def test_a_new_buyer_fills_in_an_address_on_the_way(site: Site, phone: Callable[
     expect(page.locator(".checkout__go")).to_be_disabled()
     page.get_by_label("收货人").fill("林小满")
     page.get_by_label("手机号").fill("13900001111")
-    page.get_by_label("省份").select_option("陕西省")
+    page.locator("select[name=province]").select_option("陕西省")
     page.get_by_label("城市").select_option("西安市")
     page.get_by_label("区县").select_option("雁塔区")
     page.get_by_label("详细地址").fill("小寨东路1号")
