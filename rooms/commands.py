@@ -21,7 +21,9 @@ async def chat(connection: Connection, payload: dict[str, Any]) -> dict[str, Any
     text = payload.get("text")
     if not isinstance(text, str):
         raise Refused(Code.INVALID, why="text")
-    return await in_thread(_say)(connection, uuid_of(payload), text)
+    key = uuid_of(payload)
+    async with connection.speaking:  # of two lines the first is said and the second is too fast, never the other way round
+        return await in_thread(_say)(connection, key, text)
 
 
 async def like(connection: Connection, payload: dict[str, Any]) -> None:

@@ -1,11 +1,12 @@
 """What a command knows of the socket it came from."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Read from the signed ticket; `user_id` is 0 for a guest."""
+    """Read from the signed ticket; `user_id` is 0 for a guest. Who holds `speaking` says her line first."""
 
     room_id: int
     room_public_id: str
@@ -18,3 +19,4 @@ class Connection:
     person: str
     phone_digest: bytes | None
     device_digest: bytes | None
+    speaking: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False, repr=False)
