@@ -9,19 +9,23 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts import access, audit, sanctions
-from accounts.access import Power, operator_powers
-from accounts.models import AuditEntry, OperatorScope, Sanction, SanctionKind, User
+from accounts import access, audit, deeds, identity
+from accounts.access import Power
+from accounts.desk import Desk, acting
+from accounts.models import AuditEntry, OperatorScope, Sanction, User
 from accounts.phones import mask
-from liveshop.clock import now
+from accounts.sanction_desk import SanctionAdmin
 
 admin.site.unregister(Group)
 admin.site.unregister(EmailAddress)  # people are known by phone
+admin.site.register(Sanction, SanctionAdmin)
 
 POWER_NAMES = {
     Power.MUTE: _("mute"),
@@ -31,30 +35,6 @@ POWER_NAMES = {
     Power.CUT_SHOW: _("cut shows"),
     Power.SEE_EARNINGS: _("see earnings"),
 }
-
-
-class Desk(ModelAdmin):
-    """Open to operators by the powers of their group; nothing can be deleted."""
-
-    needs: frozenset[Power] = frozenset({Power.MUTE, Power.BAN})
-
-    def _is_mine(self, request: HttpRequest) -> bool:
-        return bool(self.needs & operator_powers(request.user))
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self._is_mine(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self._is_mine(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(User)
@@ -70,6 +50,7 @@ class UserAdmin(Desk):
         "nickname",
         "masked_phone",
         "bio",
+        "devices",
         "is_anchor",
         "is_staff",
         "groups",
@@ -77,7 +58,7 @@ class UserAdmin(Desk):
         "date_joined",
         "first_paid_at",
     ]
-    readonly_fields = ["public_id", "nickname", "masked_phone", "bio", "date_joined", "first_paid_at"]
+    readonly_fields = ["public_id", "nickname", "masked_phone", "bio", "devices", "date_joined", "first_paid_at"]
     filter_horizontal = ["groups"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -95,6 +76,11 @@ class UserAdmin(Desk):
     def masked_phone(self, user: User) -> str:
         return mask(user.phone)
 
+    @display(description=_("devices"))
+    def devices(self, user: User) -> str:
+        seen = identity.devices_of(user)
+        return format_html_join(" · ", "<code>{}</code> {}", [(code, date_format(localtime(at), "Y-m-d H:i")) for code, at in seen]) or "–"
+
     @display(description=_("roles"), label={"operator": "info", "anchor": "warning", "viewer": "success"})
     def roles(self, user: User) -> tuple[str, Any]:
         if user.is_staff:
@@ -102,114 +88,17 @@ class UserAdmin(Desk):
         return ("anchor", _("anchor")) if user.is_anchor else ("viewer", _("viewer"))
 
 
-class SanctionForm(forms.ModelForm):
-    """A new sanction, or the reason to lift one."""
+class DeedFilter(admin.SimpleListFilter):
+    """The actions by their words."""
 
-    lift_reason = forms.CharField(
-        label=_("Lift now, because"),
-        required=False,
-        max_length=200,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("Fill in to end it before its time"),
-    )
+    title = _("action")
+    parameter_name = "action"
 
-    proof = forms.CharField(
-        label=_("evidence"), max_length=500, widget=UnfoldAdminTextInputWidget, help_text=_("The line said, the order number, a link")
-    )
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(deeds.WORDS.items())
 
-    class Meta:
-        model = Sanction
-        fields = ["user", "kind", "rule", "expires_at"]
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fields.pop("proof" if self.instance.pk else "lift_reason", None)
-
-
-@admin.register(Sanction)
-class SanctionAdmin(Desk):
-    """Impose with a rule, lift with a reason; a row is never changed otherwise."""
-
-    form = SanctionForm
-    list_display = ["public_id", "who", "kind_label", "place", "rule", "actor", "starts_at", "expires_at", "state"]
-    list_filter = ["kind"]
-    list_select_related = ["user", "actor"]
-    search_fields = ["public_id", "user__nickname", "user__public_id", "rule"]
-    autocomplete_fields = ["user"]
-    ordering = ["-id"]
-    new_fields = ["user", "kind", "rule", "proof", "expires_at"]
-    fixed_fields = [
-        "public_id",
-        "user",
-        "kind",
-        "place",
-        "rule",
-        "proof_given",
-        "expires_at",
-        "actor",
-        "starts_at",
-        "lifted_at",
-        "lifted_by",
-    ]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._is_mine(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Sanction | None = None) -> bool:
-        return self._is_mine(request) and (obj is None or obj.lifted_at is None)
-
-    def get_fields(self, request: HttpRequest, obj: Sanction | None = None) -> list[str]:
-        if obj is None:
-            return self.new_fields
-        return self.fixed_fields if obj.lifted_at else [*self.fixed_fields, "lift_reason"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Sanction | None = None) -> list[str]:
-        return [] if obj is None else self.fixed_fields
-
-    def save_model(self, request: HttpRequest, obj: Sanction, form: Any, change: bool) -> None:
-        """Never a plain save: impose or lift, with their rights, audit row and kill."""
-        actor = acting(request)
-        access.require(actor, Power.BAN if obj.kind == SanctionKind.BAN else Power.MUTE)
-        if change:
-            if form.cleaned_data["lift_reason"]:
-                sanctions.lift(sanction=obj, actor=actor, reason=form.cleaned_data["lift_reason"])
-            return
-        imposed = sanctions.impose(
-            actor=actor,
-            kind=obj.kind,
-            scope=obj.scope,
-            rule=obj.rule,
-            user=obj.user,
-            evidence={"proof": form.cleaned_data["proof"]},
-            expires_at=obj.expires_at,
-        )
-        obj.pk, obj.public_id = imposed.pk, imposed.public_id
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        """The audit log has it already."""
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
-        """The audit log has it already."""
-
-    @display(description=_("where"))
-    def place(self, sanction: Sanction) -> str:
-        return str(_("whole site")) if sanction.scope == "platform" else sanction.scope.removeprefix("room:")
-
-    @display(description=_("evidence"))
-    def proof_given(self, sanction: Sanction) -> str:
-        return "; ".join(f"{value}" for value in sanction.evidence.values()) or "–"
-
-    @display(description=_("user"))
-    def who(self, sanction: Sanction) -> str:
-        return sanction.user.nickname if sanction.user else "–"
-
-    @display(description=_("kind"), label={"ban": "danger", "mute": "warning"})
-    def kind_label(self, sanction: Sanction) -> tuple[str, str]:
-        return sanction.kind, sanction.get_kind_display()
-
-    @display(description=_("in force"), boolean=True)
-    def state(self, sanction: Sanction) -> bool:
-        return sanction.lifted_at is None and (sanction.expires_at is None or sanction.expires_at > now())
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
 
 
 @admin.register(AuditEntry)
@@ -217,15 +106,26 @@ class AuditAdmin(Desk):
     """Read-only, as the database makes sure."""
 
     needs = frozenset({Power.BAN})
-    list_display = ["at", "actor", "action", "subject", "reason"]
-    list_filter = ["action", "at"]
+    list_display = ["at", "actor", "what", "whom", "reason"]
+    list_filter = [DeedFilter, "at"]
     list_select_related = ["actor"]
     search_fields = ["subject", "reason", "actor__nickname"]
     ordering = ["-id"]
     date_hierarchy = "at"
+    fields = ["at", "actor", "what", "whom", "reason", "before", "after"]
+    readonly_fields = fields
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         return {}
+
+    @display(description=_("action"), ordering="action")
+    def what(self, entry: AuditEntry) -> str:
+        return deeds.words(entry)
+
+    @display(description=_("subject"), ordering="subject")
+    def whom(self, entry: AuditEntry) -> str:
+        name, page = deeds.page_of(entry)
+        return format_html('<a class="text-primary-600 dark:text-primary-500 underline" href="{}">{}</a>', page, name) if page else name
 
 
 class ScopeForm(forms.ModelForm):
@@ -265,8 +165,3 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     def powers(self, group: Group) -> str:
         scope: OperatorScope | None = getattr(group, "operator_scope", None)
         return "、".join(str(POWER_NAMES.get(Power(power), power)) for power in scope.powers) if scope and scope.powers else "–"
-
-
-def acting(request: HttpRequest) -> User:
-    """The operator at the desk; the admin lets nobody else in."""
-    return User.objects.get(username=request.user.get_username())

@@ -6,7 +6,7 @@ A digest cannot be turned back into the phone or device; two equal values have e
 
 import hashlib
 import hmac
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from accounts.models import IdentityKey, IdentityKind, User
 from liveshop.clock import now
 
 KEPT_FOR = timedelta(days=2 * 365)
+CODE_LENGTH = 16
 
 
 def digest(kind: str, value: str) -> bytes:
@@ -53,6 +54,30 @@ def digests_of(user: User, device: str = "") -> dict[str, bytes]:
 def last_device(user: User) -> bytes | None:
     """The digest of the device this person was last seen with."""
     key = IdentityKey.objects.filter(user=user, kind=IdentityKind.DEVICE).order_by("-seen_at").first()
+    return bytes(key.digest) if key else None
+
+
+def code_of(device: bytes | memoryview) -> str:
+    """What operators call a device: the beginning of its digest in hexadecimal."""
+    return bytes(device).hex()[:CODE_LENGTH]
+
+
+def devices_of(user: User) -> list[tuple[str, datetime]]:
+    """Codes of this person's devices and when each was last seen, the newest first."""
+    keys = IdentityKey.objects.filter(user=user, kind=IdentityKind.DEVICE).order_by("-seen_at")
+    return [(code_of(key.digest), key.seen_at) for key in keys[:10]]
+
+
+def device_of(code: str) -> bytes | None:
+    """The digest of the device with this code, if one was seen."""
+    try:
+        start = bytes.fromhex(code)
+    except ValueError:
+        return None
+    if len(code) != CODE_LENGTH:
+        return None
+    longest = start + b"\xff" * 24
+    key = IdentityKey.objects.filter(kind=IdentityKind.DEVICE, digest__gte=start, digest__lte=longest).first()
     return bytes(key.digest) if key else None
 
 

@@ -26,22 +26,24 @@ def impose(
     user: User | None = None,
     device: str = "",
     phone: str = "",
+    device_digest: bytes | None = None,
     expires_at: datetime | None = None,
     evidence: dict[str, Any] | None = None,
 ) -> Sanction:
-    """Mute or ban a person, a device or a phone, with its audit row; a ban also ends her sockets in every process.
+    """Mute or ban a person, a device (itself or its digest) or a phone, with its audit row; a ban also ends her sockets in every process.
 
     A ban of a person binds to her phone and last device as well, so that a new name does not help. Joins the caller's
     transaction when there is one. Raises Refused(FORBIDDEN) for oneself or an operator, Refused(INVALID) for no target.
     """
-    _check_target(actor, user, device, phone, expires_at)
+    device_digest = identity.digest(IdentityKind.DEVICE, device) if device else device_digest
+    _check_target(actor, user, device_digest, phone, expires_at)
     with transaction.atomic():
         sanction = Sanction.objects.create(
             kind=kind,
             scope=scope,
             user=user,
             phone_digest=_phone_digest(kind, user, phone),
-            device_digest=_device_digest(kind, user, device),
+            device_digest=device_digest or _last_device(kind, user),
             rule=rule,
             evidence=evidence or {},
             actor=actor,
@@ -86,7 +88,7 @@ def active_all(*, scope: str, user: User | None = None, device: str = "") -> lis
     return list(in_force.filter(lifted_at=None, starts_at__lte=moment).order_by(F("expires_at").desc(nulls_first=True)))
 
 
-def _check_target(actor: User, user: User | None, device: str, phone: str, expires_at: datetime | None) -> None:
+def _check_target(actor: User, user: User | None, device: bytes | None, phone: str, expires_at: datetime | None) -> None:
     if user is None and not device and not phone:
         raise Refused(Code.INVALID, why=_("Name a person, a phone or a device"))
     if expires_at is not None and expires_at <= now():
@@ -100,21 +102,24 @@ def _phone_digest(kind: str, user: User | None, phone: str) -> bytes | None:
     return identity.digest(IdentityKind.PHONE, phone) if phone else None
 
 
-def _device_digest(kind: str, user: User | None, device: str) -> bytes | None:
-    if device:
-        return identity.digest(IdentityKind.DEVICE, device)
+def _last_device(kind: str, user: User | None) -> bytes | None:
     return identity.last_device(user) if user is not None and kind == SanctionKind.BAN else None
 
 
 def _end_presence_in_tx(sanction: Sanction, device: str, phone: str) -> None:
-    """End her sockets and those of a guest on her device; a phone alone stands for whoever has it."""
+    """End her sockets and those of a guest on her device; a phone alone stands for whoever has it, a device alone for all who sit at it."""
     if sanction.user is not None and sanction.scope == PLATFORM:
         User.objects.filter(pk=sanction.user.pk).update(session_epoch=F("session_epoch") + 1)
-    user, last_device = sanction.user, sanction.device_digest
+    user = sanction.user
     if user is None and sanction.phone_digest and phone:
         user = User.objects.filter(phone=phone).first()
-    who = {"user": user.public_id if user else None, "device": device or None, "guest": last_device.hex() if last_device else None}
-    bus.notify_in_tx("kill", {**who, "scope": sanction.scope, "reason": "banned"})
+    bus.notify_in_tx("kill", {"user": user.public_id if user else None, "device": device or None, **_seat(sanction), "reason": "banned"})
+
+
+def _seat(ban: Sanction) -> dict[str, Any]:
+    """Where the notice of a ban reaches: its scope, and whom of those on its device."""
+    device = ban.device_digest.hex() if ban.device_digest else None
+    return {"guest" if ban.user else "anybody": device, "scope": ban.scope}
 
 
 def send_away_in_tx(*, reason: str, user: str, scope: str = PLATFORM, device: str = "") -> None:
@@ -141,14 +146,7 @@ def _notice_of(ban: Sanction) -> dict[str, Any]:
     user = ban.user
     if user is None and ban.phone_digest:
         user = User.objects.filter(identity_keys__kind=IdentityKind.PHONE, identity_keys__digest=ban.phone_digest).first()
-    guest = ban.device_digest.hex() if ban.device_digest else None
-    return {
-        "user": user.public_id if user else None,
-        "guest": guest,
-        "scope": ban.scope,
-        "reason": "banned",
-        "at": ban.starts_at.timestamp(),
-    }
+    return {"user": user.public_id if user else None, **_seat(ban), "reason": "banned", "at": ban.starts_at.timestamp()}
 
 
 def _subject(sanction: Sanction) -> str:

@@ -31,6 +31,9 @@ class Plan(models.Model):
             models.CheckConstraint(condition=Q(rate_permille__gte=1, rate_permille__lte=900), name="alliance_rate_within_90_percent"),
         ]
 
+    def __str__(self) -> str:
+        return self.public_id
+
     @property
     def pays_permille(self) -> int:
         """What a sale earns now: nothing once it is closed."""
@@ -62,6 +65,9 @@ class Link(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["promoter", "plan", "room", "remark"], nulls_distinct=False, name="alliance_link_once")
         ]
+
+    def __str__(self) -> str:
+        return self.code
 
 
 class Click(models.Model):
@@ -128,3 +134,6 @@ class CommissionLine(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["attribution", "kind"], name="alliance_commission_once")]
         indexes = [models.Index(fields=["promoter", "-created_at"], name="alliance_commissions_of")]
+
+    def __str__(self) -> str:
+        return self.public_id

@@ -61,6 +61,9 @@ class Deal(models.Model):
             models.CheckConstraint(condition=Q(price_fen__gt=0), name="campaigns_deal_price_positive"),
         ]
 
+    def __str__(self) -> str:
+        return self.title
+
     @property
     def commitment(self) -> "Commitment | None":
         """What was promised when it was last opened; None for a deal nobody was shown."""
@@ -182,6 +185,9 @@ class Claim(models.Model):
             models.Index(fields=["deal", "user"], condition=Q(state__in=[4, 5]), name="campaigns_claim_given_back"),
         ]
 
+    def __str__(self) -> str:
+        return self.public_id
+
 
 class ClaimKey(models.Model):
     """One person, one unit, by each identity key (keyed hash). Removed when the claim expires: the right comes back."""
@@ -278,6 +284,9 @@ class Coupon(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.title
+
     @property
     def phase(self) -> str:
         return _phase(self.starts_at, self.ends_at, self.state == CouponState.ENDED)
@@ -335,6 +344,9 @@ class CouponGrant(models.Model):
         constraints = [models.UniqueConstraint(fields=["coupon", "user", "nth"], name="campaigns_grant_nth_once")]
         indexes = [models.Index(fields=["user", "state", "expires_at"], name="campaigns_grant_of_user")]
 
+    def __str__(self) -> str:
+        return self.public_id
+
 
 class DropState(models.IntegerChoices):
     PLANNED = 0, _("planned")
@@ -364,6 +376,9 @@ class Drop(models.Model):
                 name="campaigns_drop_of_one_thing",
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.public_id
 
     @property
     def is_over(self) -> bool:

@@ -159,6 +159,9 @@ class BannedWord(models.Model):
     allowed_in = models.JSONField(default=list, blank=True)
     source = models.CharField(max_length=80, blank=True)
 
+    def __str__(self) -> str:
+        return self.word
+
 
 class ImportJob(models.Model):
     """A CSV import in progress or done, with its errors by row."""

@@ -25,6 +25,9 @@ class Transfer(models.Model):
     kind = models.CharField(max_length=32)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    def __str__(self) -> str:
+        return self.public_id
+
 
 class Entry(models.Model):
     """Positive: the account receives; negative: it gives."""

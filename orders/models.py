@@ -64,6 +64,9 @@ class Order(models.Model):
             models.Index(fields=["shop", "-placed_at"], name="orders_of_shop"),
         ]
 
+    def __str__(self) -> str:
+        return self.public_id
+
 
 class OrderLine(models.Model):
     """One SKU of an order with every snapshot; `shares` holds the discount of each unit by funder, in fen."""
@@ -118,6 +121,9 @@ class Payment(models.Model):
             models.UniqueConstraint(fields=["provider", "provider_ref"], condition=~Q(provider_ref=""), name="orders_provider_ref_once"),
         ]
 
+    def __str__(self) -> str:
+        return self.public_id
+
 
 class PaymentEvent(models.Model):
     """A notification as it came, kept once: unique (provider, event id)."""
@@ -154,6 +160,9 @@ class Refund(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["order"], condition=Q(told_at=None), name="orders_refund_untold")]
+
+    def __str__(self) -> str:
+        return self.public_id
 
 
 class SimulatedState(models.IntegerChoices):

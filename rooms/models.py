@@ -79,6 +79,9 @@ class Show(models.Model):
         ]
         indexes = [models.Index(fields=["state", "planned_at"], name="rooms_show_state")]
 
+    def __str__(self) -> str:
+        return self.title
+
 
 class ShowViewer(models.Model):
     """One person seen in one show: a user or a guest device, for 人数."""
@@ -142,6 +145,9 @@ class RoomEvent(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["room", "seq"], name="rooms_event_seq_once")]
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.seq}"
+
 
 class ChatState(models.IntegerChoices):
     SHOWN = 1, _("shown")
@@ -173,6 +179,9 @@ class ChatLine(models.Model):
         constraints = [models.UniqueConstraint(fields=["room", "user", "key"], name="rooms_chat_key_once")]
         indexes = [models.Index(fields=["room", "-id"], name="rooms_chat_recent")]
 
+    def __str__(self) -> str:
+        return self.text
+
 
 class RoomWord(models.Model):
     """A word the room does not allow, edited live by its operators; room empty: for all rooms."""
@@ -183,6 +192,9 @@ class RoomWord(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["room", "word"], nulls_distinct=False, name="rooms_word_once")]
+
+    def __str__(self) -> str:
+        return self.word
 
 
 class Follow(models.Model):
