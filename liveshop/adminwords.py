@@ -12,7 +12,8 @@ from django.utils.translation import pgettext_lazy
 
 CONTEXT = "admin"
 NAMED = ["ledger", "accounts", "catalog", "rooms", "campaigns", "orders", "alliance", "procrastinate"]
-
+# A column is narrow: "placed at" is "placed". (The units "granted" of a lease are another word.)
+SHORT = {"public id": "number", "granted at": "granted at", "paid at": "paid on"}
 
 _named: set[str] = set()
 
@@ -49,5 +50,6 @@ def _translatable(name: Any) -> Any:
     """A plain name in the context "admin"; a name that is translated already stays."""
     if isinstance(name, Promise):
         return name
-    _named.add(str(name))
-    return pgettext_lazy(CONTEXT, str(name))
+    word = SHORT.get(str(name)) or str(name).removesuffix(" at")
+    _named.add(word)
+    return pgettext_lazy(CONTEXT, word)

@@ -6,6 +6,7 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
@@ -287,6 +288,7 @@ UNFOLD = {
     "SITE_TITLE": "liveshop",
     "SITE_HEADER": "liveshop",
     "DASHBOARD_CALLBACK": "traffic.desk.dashboard",
+    "STYLES": [lambda request: static("css/admin.css")],
     "COLORS": {
         "primary": {
             "50": "#fff4f0",
