@@ -5,12 +5,14 @@ import asyncio
 import structlog
 from django.db import connection, transaction
 
+from accounts.models import User
 from campaigns.memory import Kind, Target
 from campaigns.models import Coupon, Deal, DealState
 from liveshop import bus
 from rooms import events
 
 PANELS = ["drops", "shelf"]
+NAMED_AT_ONCE = 200  # a notice of the database holds 8,000 bytes
 log = structlog.get_logger(__name__)
 _errands: set["asyncio.Future[None]"] = set()
 
@@ -52,6 +54,13 @@ def restocked(deal_id: int) -> None:
 def tell_in_tx(deal: Deal) -> None:
     """Tell every process that what it remembers of this deal is old."""
     bus.notify_in_tx("deal", {"kind": Kind.DEAL.value, "id": deal.pk, "deal": deal.public_id, "room": deal.room_id})
+
+
+def tell_people_in_tx(deal: Deal, user_ids: list[int]) -> None:
+    """Tell these people's pages in the deal's room that something of their own changed: a place in line, a unit kept for them."""
+    people = list(User.objects.filter(pk__in=user_ids).values_list("public_id", flat=True))
+    for start in range(0, len(people), NAMED_AT_ONCE):
+        bus.notify_in_tx("yours", {"room": deal.room_id, "people": people[start : start + NAMED_AT_ONCE]})
 
 
 def tell_coupon_in_tx(coupon: Coupon) -> None:

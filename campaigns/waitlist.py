@@ -25,10 +25,15 @@ OFFER_S = 120  # campaigns_claim_batch keeps an offered unit as long
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where somebody stands in line; `offered_until` once it is her turn."""
+    """Where somebody stands in line; `offered_until` once it is her turn, and in the past when her turn went by."""
 
     number: int
     offered_until: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Her turn went by without a tap."""
+        return self.offered_until is not None and self.offered_until <= now()
 
 
 def join(*, deal: Deal, user: User, device: str = "") -> Place:
@@ -57,26 +62,27 @@ def join(*, deal: Deal, user: User, device: str = "") -> Place:
 
 
 def place_of(*, deal_id: int, user_id: int) -> Place | None:
-    """The person's place among those still waiting, or 0 with its end while a unit is kept for her; None: not in line."""
+    """The person's place among those still waiting, or 0 with its end since a unit was kept for her; None: not in line."""
     own = Waiting.objects.filter(deal_id=deal_id, user_id=user_id).first()
     if own is None:
         return None
     if own.offered_at is not None:
-        until = own.offered_at + timedelta(seconds=OFFER_S)
-        return Place(0, until) if until > now() else None
+        return Place(0, own.offered_at + timedelta(seconds=OFFER_S))
     earlier = Waiting.objects.filter(deal_id=deal_id, offered_at=None, joined_at__lt=own.joined_at).count()
     return Place(earlier + 1)
 
 
 def offer_in_tx(*, deal_id: int) -> int:
-    """Offer free units that nobody was offered to the next in line; returns how many. The deal must be locked."""
+    """Offer free units that nobody was offered to the next in line, and tell them; returns how many. The deal must be locked."""
     if not connection.in_atomic_block:
         raise RuntimeError("offer_in_tx needs the caller's transaction")
     if not Waiting.objects.filter(deal_id=deal_id, offered_at=None).exists():
         return 0
     with connection.cursor() as cursor:
         cursor.execute(_OFFER, {"deal": deal_id, "offer_s": OFFER_S})
-        return len(cursor.fetchall())
+        offered = [user_id for (user_id,) in cursor.fetchall()]
+    announcements.tell_people_in_tx(Deal.objects.only("room_id").get(pk=deal_id), offered)
+    return len(offered)
 
 
 def pass_on_lapsed(limit: int = 100) -> int:

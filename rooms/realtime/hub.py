@@ -93,6 +93,7 @@ class Hub:
         bus.subscribe("kill", self._on_kill)
         bus.subscribe("talk", self._on_talk)
         bus.subscribe("news", self._on_news)
+        bus.subscribe("yours", self._on_yours)
         bus.subscribe(bus.RECONNECTED, lambda _: self._spawn(self._refresh_all()))
         bus.bus.start()
         # A number read before we listen could hide an event committed in between; a bus that comes later refreshes every room.
@@ -275,6 +276,13 @@ class Hub:
     async def _show_lines(self, room_id: int, public_ids: list[str]) -> None:
         lines = await in_thread(recovery.lines)(room_id, public_ids)
         self.note(room_id, chat=lines)
+
+    def _on_yours(self, notice: dict[str, Any]) -> None:
+        """Something of these people's own changed in a room: their pages ask for their cards."""
+        room, people = self.rooms.get(notice["room"]), set(notice["people"])
+        for member in room.everyone() if room else ():
+            if member.ticket.user_public_id in people:
+                member.offer(frame({"t": "yours", "now": server_ms()}), Lane.STATE)
 
     def _on_news(self, message: dict[str, Any]) -> None:
         if message["type"] == "hub.note":

@@ -3,16 +3,19 @@ import json
 import time
 import uuid
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
 
 from accounts import people, sanctions
 from accounts.models import User
+from campaigns import claims, holds, waitlist
 from liveshop.threads import in_thread
 from rooms import chat, moderation, stage
 from rooms.models import ChatLine, ModeratorGrant, Room, RoomWord
@@ -115,6 +118,38 @@ class TestTapping:
         places = [reply["refused"]["facts"]["place"] for reply in refused]
         assert places == sorted(set(places))
         assert all(f"第 {place}" in reply["html"] for place, reply in zip(places, refused, strict=True))
+
+    def test_who_waits_is_told_when_it_is_her_turn_and_when_it_went_by(self, site: Site, room: Room, viewer: User) -> None:
+        deal, owner, bystander = make_deal(room, total=1), cast.make_user(), cast.make_user()
+        won = claims.claim_now(deal_id=deal.pk, user_id=owner.pk, key=uuid.uuid4())
+        waitlist.join(deal=deal, user=viewer)
+
+        def give_back() -> None:
+            with transaction.atomic():
+                holds.return_in_tx(deal.claims.get(public_id=won.claim), "returned")
+
+        async def errand() -> tuple[str, str]:
+            async with (
+                join(site, room, make_ticket(room, viewer)) as waiting,
+                join(site, room, make_ticket(room, bystander, device="two")) as other,
+            ):
+                for socket in (waiting, other):
+                    await until(socket, kind("hello"))
+                await in_thread(give_back)()
+                await until(waiting, kind("yours"))
+                await waiting.send(command("mine"))
+                turn = (await until(waiting, kind("mine")))["html"]
+                with pytest.raises(TimeoutError):
+                    await until(other, kind("yours"), 0.5)
+                await in_thread(deal.waitlist.update)(offered_at=timezone.now() - timedelta(seconds=waitlist.OFFER_S + 1))
+                await waiting.send(command("mine"))
+                return turn, (await until(waiting, kind("mine")))["html"]
+
+        turn, over = run(errand())
+        assert "轮到你了" in turn
+        assert 'action="/claims/"' in turn
+        assert "轮到你的时间过了" in over
+        assert f"/deals/{deal.public_id}/wait" in over
 
     def test_a_phone_that_was_changed_asks_for_a_new_ticket(self, site: Site, room: Room, viewer: User) -> None:
         async def errand() -> int:

@@ -18,6 +18,8 @@ export function start(wire, main) {
     asks.forEach(ask);
     socket.send({ c: "mine" });
   });
+  // It is her turn in a line, or she fell behind and may have missed that.
+  for (const frame of ["yours", "snap"]) socket.on(frame, () => socket.send({ c: "mine" }));
   document.addEventListener("panel", () => asks.forEach(show));
   root.addEventListener("due", () => socket.send({ c: "mine" }));
 }
