@@ -1,6 +1,7 @@
 """Campaigns in the admin site: registers to look at, and festival coupons with a dry run."""
 
 from typing import Any, cast
+from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
@@ -31,8 +32,9 @@ class MomentField(forms.DateTimeField):
 
 
 class FestivalForm(forms.Form):
-    """What to give, and where."""
+    """What to give, and where. `key`: sent twice, it gives once."""
 
+    key = forms.UUIDField(widget=forms.HiddenInput)
     title = forms.CharField(label=gettext_lazy("Name"), max_length=40, widget=UnfoldAdminTextInputWidget)
     category = NamedChoice(
         label=gettext_lazy("Good for"), queryset=Category.objects.order_by("position", "pk"), required=False, widget=UnfoldAdminSelectWidget
@@ -117,14 +119,14 @@ class CouponAdmin(ReadOnlyAdmin):
         """Fill in, look at the dry run, and only then give."""
         if not self.has_view_permission(request):
             return redirect("admin:index")
-        form = FestivalForm(request.POST or None)
+        form = FestivalForm(request.POST or None, initial={"key": uuid4()})
         outlook = None
         if form.is_valid():
             rooms = list(form.cleaned_data["rooms"])
             outlook = festival.dry_run(rooms=rooms, offer=form.offer())
             if "give" in request.POST:
                 try:
-                    festival.give(rooms=rooms, offer=form.offer(), by=cast(User, request.user))
+                    festival.give(rooms=rooms, offer=form.offer(), by=cast(User, request.user), key=form.cleaned_data["key"])
                 except Refused as refused:
                     told = explain(refused)
                     messages.error(request, f"{told.sentence} {told.reason}".strip())

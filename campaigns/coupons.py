@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -63,6 +64,7 @@ def plan(
     valid_days: int | None = None,
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
+    batch: UUID | None = None,
 ) -> Coupon:
     """A coupon nobody can take yet. Raises Refused(FORBIDDEN | INVALID | WORD_REFUSED).
 
@@ -94,6 +96,7 @@ def plan(
             valid_days=valid_days,
             starts_at=starts_at,
             ends_at=ends_at,
+            batch=batch,
             created_by=by,
         )
         after = {"off_fen": off_fen, "threshold_fen": threshold_fen, "total": total, "funder": funder}

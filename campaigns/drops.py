@@ -69,14 +69,12 @@ def undo(*, drop: Drop, by: User) -> None:
     with transaction.atomic(durable=True):
         if drop.deal_id is not None:
             deals.lock_in_tx(drop.deal_id)
-        recent = now() - timedelta(seconds=settings.DROP_UNDO_S)
-        taken_back = Drop.objects.filter(pk=drop.pk, state=DropState.DROPPED, pressed_at__gt=recent)
-        if not taken_back.update(state=DropState.UNDONE, pressed_at=None):
-            raise Refused(Code.VERSION_CONFLICT)
-        if drop.deal_id is not None:
-            Deal.objects.filter(drop=drop, attempts=0).update(state=DealState.DRAFT, starts_at=None, ends_at=None)
         else:
-            Coupon.objects.filter(drops=drop).update(state=CouponState.DRAFT, starts_at=None, ends_at=None)
+            Coupon.objects.select_for_update(no_key=True, of=("self",)).get(pk=drop.coupon_id)
+        recent = now() - timedelta(seconds=settings.DROP_UNDO_S)  # asked when nobody can be judged any more
+        taken_back = Drop.objects.filter(pk=drop.pk, state=DropState.DROPPED, pressed_at__gt=recent)
+        if not taken_back.update(state=DropState.UNDONE, pressed_at=None) or not _close_in_tx(drop):
+            raise Refused(Code.VERSION_CONFLICT)
         _record_in_tx(drop, by, "drop.undo", "drop_undone")
 
 
@@ -121,6 +119,15 @@ def _open_in_tx(drop: Drop, starts_at: datetime, ends_at: datetime) -> None:
         )
     if not opened:
         raise Refused(Code.VERSION_CONFLICT)
+
+
+def _close_in_tx(drop: Drop) -> int:
+    """Back to a draft; 0 when somebody had tapped or it was ended meanwhile."""
+    if drop.deal_id is not None:
+        untouched = Deal.objects.filter(pk=drop.deal_id, state=DealState.PUBLISHED, attempts=0)
+        return untouched.update(state=DealState.DRAFT, starts_at=None, ends_at=None)
+    ungiven = Coupon.objects.filter(pk=drop.coupon_id, state=CouponState.PUBLISHED, issued=0)
+    return ungiven.update(state=CouponState.DRAFT, starts_at=None, ends_at=None)
 
 
 def _record_in_tx(drop: Drop, by: User | None, action: str, kind: str, promised: str = "") -> None:

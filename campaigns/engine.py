@@ -20,8 +20,8 @@ from django.conf import settings
 
 from campaigns import announcements, figures, judging
 from campaigns.judging import Line
-from campaigns.memory import Kind, Memory, Note, Owner, Target
-from campaigns.outcomes import WON, ClaimOutcome, Tap, from_row
+from campaigns.memory import Kind, Memory, Note, Target
+from campaigns.outcomes import ClaimOutcome, Tap, from_row
 from campaigns.queues import Answer, Ask, Queue
 from liveshop import bus
 from liveshop.ids import public_id
@@ -238,11 +238,10 @@ class ClaimEngine:
             rows = await line.rows(judging.LOOK[target.kind], (target.pk,))
             if not rows:
                 return  # deleted meanwhile
-            is_gone, place, total, sold_out_at, starts_at = rows[0][:5]
+            is_gone, place, total, sold_out_at, starts_at, owners = rows[0]
             if code is Code.SOLD_OUT and not is_gone:
                 return
-            owners = {row[5]: Owner(row[7], ClaimOutcome(WON, row[6], row[8], row[9])) for row in rows if row[5] is not None}
-            note = Note(code, self.memory.deadline(), owners, place, total, sold_out_at, starts_at, facts)
+            note = Note(code, self.memory.deadline(), judging.people(owners), place, total, sold_out_at, starts_at, facts)
             if self.memory.note(target, note, seen_at):
                 self._refuse_waiting(target)
 

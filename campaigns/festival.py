@@ -6,8 +6,9 @@ A dry run says what it would cost before anybody decides.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
@@ -66,20 +67,23 @@ def dry_run(*, rooms: Sequence[Room], offer: Offer) -> DryRun:
     )
 
 
-def give(*, rooms: Sequence[Room], offer: Offer, by: User) -> list[Coupon]:
+def give(*, rooms: Sequence[Room], offer: Offer, by: User, key: UUID) -> list[Coupon]:
     """One platform coupon for each room, planned as a drop that its anchor or the clock presses; without rooms one that is open to all.
 
-    Raises Refused(FORBIDDEN | INVALID | WORD_REFUSED).
+    The same key again gives nothing more, and what a broken attempt left out. Raises Refused(FORBIDDEN | INVALID | WORD_REFUSED).
     """
     if offer.starts_at and not offer.ends_at:
         raise Refused(Code.INVALID, why=_("Say when it ends as well"))
-    given = []
-    for room in rooms:
-        coupon = _plan(offer, by, room)
+    if not rooms:
+        return [_open(_given(offer, by, None, key))]
+    coupons_of_rooms = [_given(offer, by, room, key) for room in rooms]
+    for coupon in coupons_of_rooms:
         with transaction.atomic(durable=True):
-            Drop.objects.create(room=room, coupon=coupon, by=by, not_before=offer.starts_at, until=offer.ends_at)
-        given.append(coupon)
-    return given or [_open(_plan(offer, by, None))]
+            Coupon.objects.select_for_update(no_key=True, of=("self",)).get(pk=coupon.pk)
+            Drop.objects.get_or_create(
+                room=coupon.room, coupon=coupon, defaults={"by": by, "not_before": offer.starts_at, "until": offer.ends_at}
+            )
+    return coupons_of_rooms
 
 
 def open_to_all(user: User) -> list[Coupon]:
@@ -90,8 +94,17 @@ def open_to_all(user: User) -> list[Coupon]:
     return list(mine.select_related("category", "product", "shop").order_by(F("ends_at").asc(nulls_last=True), "pk"))
 
 
-def _plan(offer: Offer, by: User, room: Room | None) -> Coupon:
+def _given(offer: Offer, by: User, room: Room | None, key: UUID) -> Coupon:
+    earlier = Coupon.objects.filter(batch=key, room=room)
+    try:
+        return earlier.first() or _plan(offer, by, room, key)
+    except IntegrityError:  # the same form at the same time
+        return earlier.get()
+
+
+def _plan(offer: Offer, by: User, room: Room | None, key: UUID) -> Coupon:
     return coupons.plan(
+        batch=key,
         by=by,
         title=offer.title,
         off_fen=offer.off_fen,
@@ -111,9 +124,11 @@ def _plan(offer: Offer, by: User, room: Room | None) -> Coupon:
 
 def _open(coupon: Coupon) -> Coupon:
     with transaction.atomic(durable=True):
-        coupon.state, coupon.starts_at = CouponState.PUBLISHED, coupon.starts_at or now()
-        coupon.save(update_fields=["state", "starts_at"])
-        announcements.tell_coupon_in_tx(coupon)
+        if Coupon.objects.filter(pk=coupon.pk, state=CouponState.DRAFT).update(
+            state=CouponState.PUBLISHED, starts_at=coupon.starts_at or now()
+        ):
+            announcements.tell_coupon_in_tx(coupon)
+    coupon.refresh_from_db()
     return coupon
 
 

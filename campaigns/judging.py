@@ -1,6 +1,8 @@
 """What the claim engine asks of the database: the judging functions, a look at what is gone, the counts of the stock bars."""
 
 import contextlib
+import sys
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,16 +20,18 @@ ALONE = ""  # no lease: all leases of the deal come back first
 _JUDGED = """SELECT code, claim, place, expires, CASE WHEN code <> 'WON' OR facts @> '{{"is_last": true}}' THEN facts END
     FROM campaigns_{}_batch(%s, %s::bigint[], %s::uuid[], %s::bytea[], %s::bytea[], %s::text[], %s{})"""
 JUDGE = {Kind.DEAL: _JUDGED.format("claim", ", %s, %s"), Kind.COUPON: _JUDGED.format("coupon", "")}
-# One look, one statement: why the answer is no and who has one already, as of the same moment.
+# One look, one statement, one row: why the answer is no, and who has one already (8 bytes each), as of the same moment.
 LOOK = {
     Kind.DEAL: """
         SELECT d.available = 0, d.attempts, d.total, extract(epoch FROM coalesce(d.sold_out_at, clock_timestamp()))::float8,
-          extract(epoch FROM coalesce(d.starts_at, 'infinity'))::float8, c.user_id, c.public_id, c.key, c.place, c.expires_at
-        FROM campaigns_deal d LEFT JOIN campaigns_claim c ON c.deal_id = d.id AND c.state IN (1, 2, 3) WHERE d.id = %s""",
+          extract(epoch FROM coalesce(d.starts_at, 'infinity'))::float8,
+          (SELECT string_agg(int8send(c.user_id), '') FROM campaigns_claim c WHERE c.deal_id = d.id AND c.state IN (1, 2, 3))
+        FROM campaigns_deal d WHERE d.id = %s""",
     Kind.COUPON: """
         SELECT p.issued = p.total, p.issued::bigint, p.total, extract(epoch FROM clock_timestamp())::float8,
-          extract(epoch FROM coalesce(p.starts_at, '-infinity'))::float8, g.user_id, g.public_id, g.key, 0::bigint, g.expires_at
-        FROM campaigns_coupon p LEFT JOIN campaigns_coupongrant g ON g.coupon_id = p.id WHERE p.id = %s""",
+          extract(epoch FROM coalesce(p.starts_at, '-infinity'))::float8,
+          (SELECT string_agg(int8send(g.user_id), '') FROM campaigns_coupongrant g WHERE g.coupon_id = p.id)
+        FROM campaigns_coupon p WHERE p.id = %s""",
 }
 COUNTS = {
     Kind.DEAL: """
@@ -66,6 +70,14 @@ class Line:
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(bus.dsn(), **_LINE)
         return self._connection
+
+
+def people(packed: bytes | None) -> frozenset[int]:
+    """The users that `LOOK` found."""
+    found = array("q", packed or b"")
+    if sys.byteorder == "little":
+        found.byteswap()
+    return frozenset(found)
 
 
 def arguments(target: Target, taps: Sequence[Tap], unseen: int, holder: str) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from campaigns.outcomes import WON, ClaimOutcome, Tap
+from campaigns.outcomes import ClaimOutcome, Tap
 from liveshop.refusals import Code
 
 TTL_S = 1.0
@@ -30,21 +30,13 @@ class Target(NamedTuple):
     pk: int
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who has one, from the same look as the note."""
-
-    key: object
-    outcome: ClaimOutcome
-
-
 @dataclass(slots=True)
 class Note:
-    """Why the answer is no, until `until`; `owners` have one already."""
+    """Why the answer is no, until `until`. The `owners` have one already: the database answers them."""
 
     code: Code
     until: float
-    owners: dict[int, Owner] = field(default_factory=dict)
+    owners: frozenset[int] = frozenset()
     place: int = 0
     total: int = 0
     sold_out_at: float = 0.0
@@ -104,11 +96,7 @@ class Memory:
         if note.until <= self._clock() or (note.code is Code.NOT_STARTED and note.starts_at <= self._wall()):
             del self._notes[target]
             return None
-        owner = note.owners.get(tap.user_id)
-        if owner is not None:
-            # A coupon may be had more than once, so its owners are for the database to judge.
-            return _own(owner, tap) if target.kind is Kind.DEAL else None
-        return self._no(target, note)
+        return None if tap.user_id in note.owners else self._no(target, note)
 
     def _no(self, target: Target, note: Note) -> ClaimOutcome:
         if note.code is Code.NOT_STARTED:
@@ -118,9 +106,3 @@ class Memory:
         self.unseen[target] += 1
         note.place += 1
         return ClaimOutcome(_SOLD_OUT, "", note.place, None, {"total": note.total, "late_s": self._wall() - note.sold_out_at})
-
-
-def _own(owner: Owner, tap: Tap) -> ClaimOutcome:
-    known = owner.outcome
-    code = WON if owner.key == tap.key else Code.ALREADY_CLAIMED.value
-    return ClaimOutcome(code, known.claim, known.place, known.expires_at)

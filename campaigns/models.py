@@ -268,11 +268,14 @@ class Coupon(models.Model):
     valid_until = models.DateTimeField(null=True, blank=True)
     valid_days = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Days of validity after it was taken")
     version = models.BigIntegerField(default=0)
+    batch = models.UUIDField(null=True, editable=False, help_text="The form that gave it: sent twice, it gives once")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["batch", "room"], condition=Q(room__isnull=False), name="campaigns_coupon_once_a_room"),
+            models.UniqueConstraint(fields=["batch"], condition=Q(room=None), name="campaigns_coupon_once_for_all"),
             models.CheckConstraint(condition=Q(issued__lte=F("total")), name="campaigns_coupon_within_total"),
             models.CheckConstraint(condition=Q(off_fen__gt=0), name="campaigns_coupon_off_positive"),
             models.CheckConstraint(
@@ -342,7 +345,10 @@ class CouponGrant(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["coupon", "user", "nth"], name="campaigns_grant_nth_once")]
-        indexes = [models.Index(fields=["user", "state", "expires_at"], name="campaigns_grant_of_user")]
+        indexes = [
+            models.Index(fields=["user", "state", "expires_at"], name="campaigns_grant_of_user"),
+            models.Index(fields=["order_ref"], condition=~Q(order_ref=""), name="campaigns_grant_of_order"),
+        ]
 
     def __str__(self) -> str:
         return self.public_id

@@ -1,10 +1,12 @@
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +22,28 @@ from tests import cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OFFER = festival.Offer("11·6 满39减10", 1000, 3900, 50, 1, CouponAudience.ANYONE, 3)
-FORM = {"title": "11·6", "off": "10", "threshold": "39", "total": "50", "per_person": "1", "audience": "1", "valid_days": "3"}
+FORM = {
+    "title": "11·6",
+    "off": "10",
+    "threshold": "39",
+    "total": "50",
+    "per_person": "1",
+    "audience": "1",
+    "valid_days": "3",
+    "key": str(uuid.uuid4()),
+}
+
+
+def give(*, key: uuid.UUID | None = None, **fields: Any) -> list[Coupon]:
+    return festival.give(key=key or uuid.uuid4(), **fields)
+
+
+def at_once(**fields: Any) -> int:
+    """In a thread of its own."""
+    try:
+        return give(**fields)[0].pk
+    finally:
+        connection.close()
 
 
 class TestDryRun:
@@ -40,18 +63,18 @@ class TestDryRun:
 
 class TestGive:
     def test_each_room_gets_one_to_drop_and_the_platform_pays(self, room: Room, operator: User) -> None:
-        given = festival.give(rooms=[room], offer=OFFER, by=operator)
+        given = give(rooms=[room], offer=OFFER, by=operator)
         assert [coupon.funder for coupon in given] == [CouponFunder.PLATFORM]
         assert Drop.objects.get().room == room
 
     def test_an_anchor_cannot_spend_the_platforms_money(self, room: Room) -> None:
         with pytest.raises(Refused):
-            festival.give(rooms=[room], offer=OFFER, by=room.anchor)
+            give(rooms=[room], offer=OFFER, by=room.anchor)
         assert not Coupon.objects.exists()
 
     def test_a_coupon_for_one_category_lowers_no_other_goods(self, room: Room, viewer: User, operator: User) -> None:
         fruit, tea = (Category.objects.create(slug=slug, name=slug) for slug in ("fruit", "tea"))
-        coupon = festival.give(rooms=[room], offer=replace(OFFER, category_id=fruit.pk), by=operator)[0]
+        coupon = give(rooms=[room], offer=replace(OFFER, category_id=fruit.pk), by=operator)[0]
         assert coupon.target == CouponTarget.CATEGORY
         drops.press(drop=coupon.drops.get(), by=room.anchor)
         Coupon.objects.update(starts_at=now())
@@ -66,7 +89,7 @@ class TestGive:
 
     def test_it_opens_by_itself_in_its_window_and_ends_with_it(self, room: Room, operator: User) -> None:
         start, end = now() + timedelta(seconds=60), now() + timedelta(days=3)
-        coupon = festival.give(rooms=[room], offer=replace(OFFER, starts_at=start, ends_at=end), by=operator)[0]
+        coupon = give(rooms=[room], offer=replace(OFFER, starts_at=start, ends_at=end), by=operator)[0]
         assert drops.press_due() == 1
         coupon.refresh_from_db()
         assert (coupon.state, coupon.ends_at) == (CouponState.PUBLISHED, end)
@@ -74,7 +97,7 @@ class TestGive:
 
     def test_an_anchor_opens_it_neither_before_nor_after_the_window(self, room: Room, operator: User) -> None:
         start, end = now() + timedelta(hours=5), now() + timedelta(hours=6)
-        coupon = festival.give(rooms=[room], offer=replace(OFFER, starts_at=start, ends_at=end), by=operator)[0]
+        coupon = give(rooms=[room], offer=replace(OFFER, starts_at=start, ends_at=end), by=operator)[0]
         drop = coupon.drops.get()
         drops.press(drop=drop, by=room.anchor)
         drops.undo(drop=drop, by=room.anchor)
@@ -100,14 +123,53 @@ class TestGive:
     )
     def test_what_makes_no_sense_without_a_room_or_an_end_is_refused(self, operator: User, fields: dict[str, Any]) -> None:
         with pytest.raises(Refused) as refusal:
-            festival.give(rooms=[], offer=replace(OFFER, **fields), by=operator)
+            give(rooms=[], offer=replace(OFFER, **fields), by=operator)
         assert refusal.value.code == Code.INVALID
         assert not Coupon.objects.exists()
 
 
+class TestTwice:
+    def test_the_same_form_gives_once(self, room: Room, operator: User) -> None:
+        key = uuid.uuid4()
+        with ThreadPoolExecutor(4) as pool:
+            given = set(pool.map(lambda _: at_once(rooms=[room], offer=OFFER, by=operator, key=key), range(4)))
+        assert given == {Coupon.objects.get().pk}
+        assert Drop.objects.get().coupon_id in given
+
+    def test_for_all_too_and_an_ended_one_stays_ended(self, operator: User) -> None:
+        key = uuid.uuid4()
+        coupon = give(rooms=[], offer=OFFER, by=operator, key=key)[0]
+        Coupon.objects.update(state=CouponState.ENDED)
+        assert give(rooms=[], offer=OFFER, by=operator, key=key) == [coupon]
+        assert Coupon.objects.get().state == CouponState.ENDED
+
+    def test_what_a_broken_attempt_left_out_is_given_by_the_next(self, room: Room, other_anchor: User, operator: User) -> None:
+        key, other = uuid.uuid4(), cast.make_room(other_anchor)
+        give(rooms=[room], offer=OFFER, by=operator, key=key)
+        Drop.objects.all().delete()
+        give(rooms=[room, other], offer=OFFER, by=operator, key=key)
+        assert set(Drop.objects.values_list("room", flat=True)) == set(Coupon.objects.values_list("room", flat=True)) == {room.pk, other.pk}
+
+
+class TestUndo:
+    """An anchor's three seconds, against those who took one meanwhile."""
+
+    @pytest.mark.parametrize("meanwhile", [{"issued": 1}, {"state": CouponState.ENDED}])
+    def test_what_was_taken_or_ended_is_not_taken_back(self, room: Room, operator: User, meanwhile: dict[str, Any]) -> None:
+        drop = give(rooms=[room], offer=OFFER, by=operator)[0].drops.get()
+        drops.press(drop=drop, by=room.anchor)
+        Coupon.objects.update(**meanwhile)
+        before = Coupon.objects.values().get()
+        with pytest.raises(Refused) as refusal:
+            drops.undo(drop=drop, by=room.anchor)
+        assert refusal.value.code == Code.VERSION_CONFLICT
+        assert Coupon.objects.values().get() == before
+        assert Drop.objects.get().state == DropState.DROPPED
+
+
 class TestOpenToAll:
     def test_a_coupon_of_no_room_is_taken_on_the_page_of_ones_coupons(self, client: Client, viewer: User, operator: User) -> None:
-        coupon = festival.give(rooms=[], offer=replace(OFFER, ends_at=now() + timedelta(days=1)), by=operator)[0]
+        coupon = give(rooms=[], offer=replace(OFFER, ends_at=now() + timedelta(days=1)), by=operator)[0]
         address, take = reverse("my_coupons"), reverse("take_coupon", args=[coupon.public_id])
         client.force_login(viewer)
         page = client.get(address).content.decode()
@@ -124,16 +186,16 @@ class TestOpenToAll:
         assert CouponGrant.objects.count() == 1
 
     def test_a_guest_is_asked_to_sign_in(self, client: Client, operator: User) -> None:
-        coupon = festival.give(rooms=[], offer=OFFER, by=operator)[0]
+        coupon = give(rooms=[], offer=OFFER, by=operator)[0]
         take = reverse("take_coupon", args=[coupon.public_id])
         assert client.post(take, {"key": str(uuid.uuid4()), "next": "my_coupons"}).status_code == 401
         assert not CouponGrant.objects.exists()
 
     def test_only_what_is_open_and_left_is_shown(self, viewer: User, room: Room, operator: User) -> None:
         ahead = replace(OFFER, starts_at=now() + timedelta(hours=1), ends_at=now() + timedelta(hours=2))
-        festival.give(rooms=[], offer=ahead, by=operator)
-        festival.give(rooms=[room], offer=OFFER, by=operator)
-        gone, shown = (festival.give(rooms=[], offer=OFFER, by=operator)[0] for _ in range(2))
+        give(rooms=[], offer=ahead, by=operator)
+        give(rooms=[room], offer=OFFER, by=operator)
+        gone, shown = (give(rooms=[], offer=OFFER, by=operator)[0] for _ in range(2))
         Coupon.objects.filter(pk=gone.pk).update(issued=gone.total)
         assert festival.open_to_all(viewer) == [shown]
 

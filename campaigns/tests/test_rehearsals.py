@@ -24,7 +24,7 @@ from rooms.models import ModeratorGrant, Room, RoomEvent, Show, ShowState
 from tests import cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
-KEPT = {"accounts.AuditEntry", "campaigns.Rehearsal", "sessions.Session"}
+KEPT = {"accounts.AuditEntry", "accounts.Farewell", "campaigns.Rehearsal", "sessions.Session"}
 
 
 @pytest.fixture

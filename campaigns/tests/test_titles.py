@@ -1,5 +1,6 @@
 """Titles of deals and coupons obey the advertising law as those of goods do."""
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -70,6 +71,7 @@ def test_nor_is_a_coupon(operator: User, title: str, word: str | None) -> None:
 def test_the_operator_reads_the_word(client: Client, room: Room, operator: User) -> None:
     client.force_login(operator)
     form = {"title": "全网最低", "off": "10", "threshold": "39", "total": "5", "per_person": "1", "audience": "1", "valid_days": "3"}
+    form["key"] = str(uuid.uuid4())
     page = client.post(reverse("admin:campaigns_coupon_festival"), form | {"target": "4", "rooms": [room.pk], "give": ""}).content.decode()
     assert "“全网最低”" in page
     assert not Coupon.objects.exists()
