@@ -1,11 +1,19 @@
 """AudioSpecificConfig, the few bits that say how to play AAC."""
 
-from rooms.video.units import AudioConfig, BadMedia, Unsupported
+from rooms.video.units import AudioConfig, AudioUnit, BadMedia, Unsupported
 
 RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 EXPLICIT_RATE = 15
 MAX_ASC = 64
+MAX_FRAME = 8192  # 768 bytes a channel by the standard, and room for eight and what surrounds them
 LC, SBR, PS = 2, 5, 29
+
+
+def frame_of(ts: float, data: bytes) -> AudioUnit:
+    """A frame at its time. Raises BadMedia for more than a frame can hold."""
+    if len(data) > MAX_FRAME:
+        raise BadMedia("a sound frame too large")
+    return AudioUnit(ts, data)
 
 
 def config_of(asc: bytes) -> AudioConfig:

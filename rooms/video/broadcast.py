@@ -109,8 +109,11 @@ class Broadcast:
         """The publisher is gone."""
         if self._is_over:
             return
-        for output in self._packager.flush():
-            self._emit(output)
+        try:
+            for output in self._packager.flush():
+                self._emit(output)
+        except Exception:  # what cannot be packed must not keep the room from hearing that the stream is over
+            log.exception("stream_not_flushed", room=self.place.room.slug)
         self._is_over = True
         place = self.place
         log.info("stream_ended", room=place.room.slug, session=self.session.public_id, why=why)

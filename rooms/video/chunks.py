@@ -7,6 +7,9 @@ SET_CHUNK_SIZE, ABORT = 1, 2
 MAX_STREAMS = 32
 MAX_MESSAGE = 4 << 20
 MAX_HELD = 8 << 20  # all unfinished messages of a connection
+LEAST_CHUNK = 128  # what every connection begins with; smaller ones cost a header a byte
+FREE_MESSAGES = 1000
+LEAST_MEAN = 16  # bytes a message, after these: nobody streams in smaller ones, and each costs the same work
 EXTENDED = 0xFFFFFF
 HEADER_SIZES = (11, 7, 3, 0)
 
@@ -50,6 +53,7 @@ class ChunkReader:
         self._at = 0
         self._streams: dict[int, _Stream] = {}
         self._held = 0
+        self._messages = 0
 
     def feed(self, data: bytes) -> None:
         """More bytes from the wire."""
@@ -133,6 +137,9 @@ class ChunkReader:
             raise BadChunk("too many unfinished messages")
         if stream.have < stream.length:
             return None
+        self._messages += 1
+        if self._messages > FREE_MESSAGES + self.received // LEAST_MEAN:
+            raise BadChunk("too many small messages")
         self._held -= stream.have
         body, stream.parts, stream.have = b"".join(stream.parts), [], 0
         return Message(stream.kind, stream.timestamp, stream.stream_id, body)
@@ -144,7 +151,7 @@ class ChunkReader:
             raise BadChunk("a control message is cut short")
         value = int.from_bytes(message.body[:4], "big")
         if message.kind == SET_CHUNK_SIZE:
-            if not 1 <= value <= 0x7FFFFFFF:
+            if not LEAST_CHUNK <= value <= 0x7FFFFFFF:
                 raise BadChunk("impossible chunk size")
             self.chunk_size = min(value, MAX_MESSAGE)  # no message is longer, so a longer chunk is the same
         elif (aborted := self._streams.get(value)) is not None:

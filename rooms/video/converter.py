@@ -85,6 +85,8 @@ class Conversion:
         self.audio: Any = next(iter(file.streams.audio), None)
         if self.video is None:
             raise Refuses("no_video")
+        if self.video.codec_context is None:  # a codec that nobody knows
+            raise Refuses("camera_failed")
         self.copies = self.video.codec_context.name == "h264"
         if not self.copies and (self.video.codec_context.name not in ("vp8", "vp9") or not may_transcode):
             raise Refuses("too_many" if self.video.codec_context.name in ("vp8", "vp9") else f"codec:{self.video.codec_context.name}")
@@ -141,7 +143,8 @@ class Conversion:
                 put(KEY if out.is_keyframe else DELTA, float(out.dts), float(out.pts - out.dts), data)
 
     def prepare_sound(self) -> None:
-        if self.audio is None:
+        if self.audio is None or self.audio.codec_context is None:
+            self.audio = None
             return
         if self.audio.codec_context.name == "aac" and self.audio.codec_context.extradata:
             put(AUDIO_CONFIG, 0, 0, bytes(self.audio.codec_context.extradata))

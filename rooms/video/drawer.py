@@ -46,6 +46,8 @@ def drawn(media: bytes) -> bytes:
     """The first picture as a JPEG of at most `MOST_BYTES`; nothing when there is none."""
     with av.open(io.BytesIO(media), "r", format="mp4") as file:
         stream: Any = file.streams.video[0]
+        if stream.codec_context is None:  # a damaged header names a codec that nobody knows
+            return b""
         stream.codec_context.thread_count = 1
         for frame in file.decode(stream):
             part = min(1.0, SIDE / max(frame.width, frame.height))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import math
 import os
 import re
 import sys
@@ -19,18 +20,20 @@ from liveshop.refusals import Refused, explain
 from liveshop.threads import in_thread
 from rooms.models import Room
 from rooms.realtime.sinks import Send
-from rooms.video import aac, cameras, h264, reasons
+from rooms.video import aac, cameras, flv, h264, reasons
 from rooms.video.broadcast import Broadcast
 from rooms.video.converter import AUDIO, AUDIO_CONFIG, DELTA, FAILED, FRAME, KEY, VIDEO_CONFIG
 from rooms.video.models import StreamSource
+from rooms.video.pace import Pace
 from rooms.video.station import Station
-from rooms.video.units import AudioUnit, BadMedia, Unsupported, VideoUnit
+from rooms.video.units import BadMedia, Unsupported, VideoUnit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MIME = re.compile(r"video/(webm|mp4)(;codecs=\"?[\w.,\- ]{1,60}\"?)?")
 MAX_PIECE = 1 << 20
 MAX_WAITING = 8 << 20
 MAX_UNIT = 4 << 20
+MAX_CLOCK_MS = 2.0**42  # a century; a browser begins at nought
 SILENCE_S = 15.0
 CLOSE_TICKET, CLOSE_REFUSED, CLOSE_OVER = 4001, 4003, 4000
 Cut = Callable[[str], None]
@@ -105,6 +108,7 @@ class Studio:
 async def _feed(converter: asyncio.subprocess.Process, receive: Any, cut: Cut) -> None:
     """What the browser sends, to the converter."""
     assert converter.stdin
+    pace = Pace()
     while True:
         message = await _next(receive)
         if message["type"] == "websocket.disconnect":
@@ -114,6 +118,8 @@ async def _feed(converter: asyncio.subprocess.Process, receive: Any, cut: Cut) -
             continue
         if len(piece) > MAX_PIECE or converter.stdin.transport.get_write_buffer_size() > MAX_WAITING:
             return cut("camera_failed")
+        if not pace.takes(len(piece)):
+            return cut(reasons.reason("too_fast", str(settings.STREAM_KBPS_MAX // 1000)))
         converter.stdin.write(piece)
 
 
@@ -138,6 +144,8 @@ async def _read(converter: asyncio.subprocess.Process, broadcast: Broadcast, cut
 
 
 def _add(broadcast: Broadcast, kind: int, dts: float, shift: float, data: bytes) -> None:
+    if not (math.isfinite(dts) and abs(dts) <= MAX_CLOCK_MS and abs(shift) <= flv.MAX_SHIFT_MS):  # NaN is not within either
+        raise BadMedia("impossible times")
     if kind == VIDEO_CONFIG:
         broadcast.add(h264.config_of(data))
     elif kind == AUDIO_CONFIG:
@@ -145,7 +153,7 @@ def _add(broadcast: Broadcast, kind: int, dts: float, shift: float, data: bytes)
     elif kind in (KEY, DELTA):
         broadcast.add(VideoUnit(dts, shift, h264.is_key(data), data))
     elif kind == AUDIO:
-        broadcast.add(AudioUnit(dts, data))
+        broadcast.add(aac.frame_of(dts, data))
 
 
 async def _next(receive: Any) -> dict[str, Any]:

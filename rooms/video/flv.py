@@ -39,7 +39,7 @@ def read_audio(timestamp: float, body: bytes) -> AudioConfig | AudioUnit | None:
         return _new_audio(timestamp, body)
     if kind != AAC:
         raise Unsupported(OLD_AUDIO.get(kind, "this sound codec"))
-    return aac.config_of(body[2:]) if body[1] == SEQUENCE_START else AudioUnit(timestamp, body[2:])
+    return aac.config_of(body[2:]) if body[1] == SEQUENCE_START else aac.frame_of(timestamp, body[2:])
 
 
 def _new_video(timestamp: float, body: bytes) -> VideoConfig | VideoUnit | None:
@@ -60,7 +60,7 @@ def _new_audio(timestamp: float, body: bytes) -> AudioConfig | AudioUnit | None:
         raise Unsupported(NEW_NAMES.get(name, "this sound codec"))
     if packet == SEQUENCE_START:
         return aac.config_of(body[5:])
-    return AudioUnit(timestamp, body[5:]) if packet == CODED and len(body) > 5 else None
+    return aac.frame_of(timestamp, body[5:]) if packet == CODED and len(body) > 5 else None
 
 
 def _picture(timestamp: float, shift: int, data: bytes) -> VideoUnit | None:

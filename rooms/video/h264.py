@@ -9,6 +9,7 @@ from rooms.video.units import BadMedia, Unsupported, VideoConfig
 SLICE_IDR, SPS, PPS, DELIMITER = 5, 7, 8, 9
 MAX_SIDE = 1920
 MAX_PIXELS = 1920 * 1088
+MAX_UNITS = 2048  # NAL units of one picture: a slice for each few macroblocks of 1080p, and each is looked at
 HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138}
 START_CODE = re.compile(b"\x00\x00\x00?\x01")
 
@@ -53,8 +54,11 @@ def _parameter_sets(avcc: bytes) -> list[bytes]:
 
 def nal_units(data: bytes) -> Iterator[memoryview]:
     """The NAL units of a picture with four-byte lengths. Raises BadMedia unless they fill it exactly."""
-    view, at = memoryview(data), 0
+    view, at, count = memoryview(data), 0, 0
     while at < len(data):
+        count += 1
+        if count > MAX_UNITS:
+            raise BadMedia("too many NAL units")
         size = int.from_bytes(view[at : at + 4], "big")
         if not size or at + 4 + size > len(data):
             raise BadMedia("NAL lengths do not fit")

@@ -7,10 +7,12 @@ from collections import defaultdict, deque
 from typing import Any, cast
 
 import structlog
+from django.conf import settings
 
 from liveshop.refusals import Refused
 from rooms.video import flv
 from rooms.video.broadcast import Broadcast
+from rooms.video.pace import Pace
 from rooms.video.reasons import plain, reason
 from rooms.video.rtmp import BadRtmp, Event, Media, Metadata, Publish, RtmpSession, Unpublish
 from rooms.video.station import Station
@@ -65,6 +67,7 @@ class RtmpConnection(asyncio.Protocol):
         self.doorkeeper = doorkeeper
         self.peer = ""
         self._session = RtmpSession()
+        self._pace = Pace()
         self._transport: asyncio.Transport | None = None
         self._broadcast: Broadcast | None = None
         self._why = ""
@@ -84,6 +87,9 @@ class RtmpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = time.monotonic()
+        if not self._pace.takes(len(data)):
+            self._end(reason("too_fast", str(settings.STREAM_KBPS_MAX // 1000)))
+            return
         try:
             events = self._session.receive(data)
             for event in events:
@@ -94,6 +100,9 @@ class RtmpConnection(asyncio.Protocol):
         except Unsupported as wrong:
             self._end(reason("codec", wrong.what))
         except BadMedia:
+            self._end("damaged")
+        except Exception:  # a mistake of ours ends this one stream with a reason, and is in the log
+            log.exception("stream_broke_the_reader", peer=self.peer)
             self._end("damaged")
         self._flush()
 
@@ -149,7 +158,7 @@ class RtmpConnection(asyncio.Protocol):
 
     def _note(self, values: dict[str, Any]) -> None:
         if self._broadcast:
-            self._broadcast.encoder = str(values.get("encoder", ""))[:80]
+            self._broadcast.encoder = "".join(filter(str.isprintable, str(values.get("encoder", ""))))[:80]  # the database takes no NUL
             if values.get("audiocodecid") not in (None, 0, ""):
                 self._broadcast.expect_sound()
 

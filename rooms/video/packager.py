@@ -184,7 +184,7 @@ class Packager:
     def _bridge(self, samples: int) -> None:
         if self._sound_next is None:
             return
-        if self._sound:
+        if self._sound and self._sound[-1].duration + samples <= fmp4.MAX_U32:
             last = self._sound[-1]
             self._sound[-1] = fmp4.AudioSample(last.start, last.duration + samples, last.data)
         self._sound_next += samples
