@@ -57,7 +57,7 @@ def pick(*, plan: Plan, room: Room, by: User) -> ShelfItem:
             item = shelf.add_item_in_tx(room=room, product=plan.product, by=by)
             # What was taken off the shelf comes back with its old number and its old row.
             ShelfOffer.objects.update_or_create(shelf_item=item, defaults={"plan": plan, "picked_by": by, "picked_at": timezone.now()})
-            events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf"], actor=by, facts={"number": item.number})
+            events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf", "notice"], actor=by, facts={"number": item.number})
     except IntegrityError as error:
         raise Refused(Code.INVALID, why=plan.product.title) from error
     return item

@@ -7,9 +7,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 
+from catalog.models import Shop
 from liveshop import wiring
 from liveshop.wiring import ROOM_PANELS
-from rooms.models import Room, Show, ShowState
+from rooms.models import Pin, Room, Show, ShowState
 from rooms.video import addresses, replays, sessions, tier
 
 
@@ -58,9 +59,19 @@ def _moving(room: Room, show: Show) -> dict[str, str]:
 
 
 def notice(room: Room) -> Panel:
-    """The notice board, who sells and who ships."""
-    shops = {item.product.shop for item in room.shelf_items.filter(is_listed=True).select_related("product__shop")}
-    return Panel("rooms/_notice.html", {"shops": sorted(shops, key=lambda shop: shop.name)})
+    """The notice board; who sells and ships what is shown now; the anchor's own shop and the belts of the shelf."""
+    shops = sellers(room)
+    own = next((shop for shop in shops[1:] if shop.owner_id == room.anchor_id), None)
+    belts = list(dict.fromkeys(shop.belt for shop in shops if shop.belt))
+    return Panel("rooms/_notice.html", {"seller": shops[0] if shops else None, "own": own, "belts": belts})
+
+
+def sellers(room: Room) -> list[Shop]:
+    """The shops on the shelf: the pinned product's first, then the anchor's own, then her partners by name."""
+    pinned = Pin.objects.filter(room=room, ended_at=None).values_list("item__product__shop_id", flat=True).first()
+    items = room.shelf_items.filter(is_listed=True).select_related("product__shop__belt")
+    shops = {item.product.shop for item in items}
+    return sorted(shops, key=lambda shop: (shop.pk != pinned, shop.owner_id != room.anchor_id, shop.name))
 
 
 def shown_show(room: Room) -> Show | None:

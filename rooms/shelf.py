@@ -23,7 +23,7 @@ def add_item(*, room: Room, product: Product, by: User) -> ShelfItem:
         raise Refused(Code.FORBIDDEN, why=product.shop.name)
     with transaction.atomic(durable=True):
         item = add_item_in_tx(room=room, product=product, by=by)
-        events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf"], actor=by, facts={"number": item.number})
+        events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf", "notice"], actor=by, facts={"number": item.number})
     return item
 
 
@@ -76,7 +76,7 @@ def reorder(*, room: Room, public_ids: Sequence[str], by: User) -> None:
         for position, public_id in enumerate([*public_ids, *rest], start=1):
             items[public_id].position = position
         ShelfItem.objects.bulk_update(items.values(), ["position"])
-        events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf"], actor=by)
+        events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf", "notice"], actor=by)
 
 
 def note_click(item: str, product_id: int) -> None:

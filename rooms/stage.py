@@ -107,7 +107,7 @@ def pin(*, room: Room, item: ShelfItem, by: User) -> Pin:
         now = timezone.now()
         Pin.objects.filter(room=room, ended_at=None).update(ended_at=now)
         new = Pin.objects.create(room=room, show=current_show(room), item=item, by=by, started_at=now)
-        events.publish_in_tx(room_id=room.pk, kind="pinned", panels=["pin", "shelf"], actor=by, facts={"number": item.number})
+        events.publish_in_tx(room_id=room.pk, kind="pinned", panels=["pin", "shelf", "notice"], actor=by, facts={"number": item.number})
     return new
 
 
@@ -116,7 +116,7 @@ def unpin(*, room: Room, by: User) -> None:
     access.require(by, access.Power.PIN, room)
     with transaction.atomic(durable=True):
         if Pin.objects.filter(room=room, ended_at=None).update(ended_at=timezone.now()):
-            events.publish_in_tx(room_id=room.pk, kind="unpinned", panels=["pin", "shelf"], actor=by)
+            events.publish_in_tx(room_id=room.pk, kind="unpinned", panels=["pin", "shelf", "notice"], actor=by)
 
 
 def set_notice(*, room: Room, by: User, text: str) -> None:

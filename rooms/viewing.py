@@ -7,6 +7,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
 
 from accounts.models import User
+from catalog.models import Shop
 from liveshop import wiring
 from rooms import chat, follows, panels, presence, reminders
 from rooms.models import ChatLine, Pin, Room, Show, ShowState
@@ -25,7 +26,7 @@ class RoomView:
     show: Show | None
     hero: str
     shelf_count: int
-    ships_from: list[str]
+    sellers: list[Shop]
     online: int
     is_following: bool
     is_reserved: bool
@@ -48,7 +49,7 @@ def view(room: Room, viewer: User | AnonymousUser) -> RoomView:
         show=show,
         hero=hero(room),
         shelf_count=room.shelf_items.filter(is_listed=True).count(),
-        ships_from=_ships_from(room),
+        sellers=panels.sellers(room),
         online=presence.online(room.pk),
         is_following=bool(user and follows.is_following(room.pk, user.pk)),
         is_reserved=bool(user and show and reminders.is_reserved(show, user)),
@@ -73,11 +74,6 @@ def hero(room: Room) -> str:
     item = item or room.shelf_items.filter(is_listed=True).first()
     picture = item.product.pictures.first() if item else None
     return picture.path if picture else ""
-
-
-def _ships_from(room: Room) -> list[str]:
-    shops = room.shelf_items.filter(is_listed=True).order_by("product__shop_id")
-    return [f"{name} · {place}" for name, place in shops.values_list("product__shop__name", "product__shop__ships_from").distinct()]
 
 
 def _mine(room: Room, user: User | None) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import sanctions
 from accounts.models import SanctionKind, User
 from liveshop import wiring
-from rooms import events
+from rooms import events, panels
 from rooms.models import ChatLine, Follow, Pin, Room, Show, ShowReminder, ShowState
 from tests import cast
 
@@ -50,6 +50,27 @@ def test_a_guest_gets_the_whole_room_in_one_answer(client_of, room: Room, viewer
     assert "data-signed-in" not in page
     for panel in ("stage", "notice", "shelf", "pin", "drops"):
         assert f'id="panel-{panel}"' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "sold_by", "own_shop"),
+    [("zh-hans", "{0} 销售 · {1}发货", "主播自营："), ("en", "Sold by {0} · ships from {1}", "own shop: ")],
+)
+def test_the_chips_name_who_sells_what_is_shown_then_her_own_shop(room: Room, language: str, sold_by: str, own_shop: str) -> None:
+    """Partners' shops come before hers by name; hers is named all the same, and the pinned product's first of all."""
+    partner = cast.make_shop(name="阿阿果园", ships_from="广东汕头")
+    mine = cast.make_shop(room.anchor, name="阿霞果园", ships_from="陕西洛川")
+    theirs = cast.make_shelf_item(room, cast.make_product(partner))
+    cast.make_shelf_item(room, cast.make_product(mine))
+    drawn = panels.render(room, "notice", language)
+    assert sold_by.format("阿霞果园", "陕西洛川") in drawn  # nothing is shown: her own
+    assert "阿阿果园" not in drawn
+    Pin.objects.create(room=room, show=room.shows.get(), item=theirs, by=room.anchor)
+    drawn = panels.render(room, "notice", language)
+    assert drawn.index(sold_by.format("阿阿果园", "广东汕头")) < drawn.index(own_shop + "阿霞果园")
+    pin = panels.render(room, "pin", language)
+    assert partner.name in pin
+    assert "广东汕头" in pin
 
 
 def test_no_primary_key_in_the_page(client_of, room: Room) -> None:

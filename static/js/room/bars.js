@@ -1,6 +1,17 @@
 /* Stock bars of deals and coupons: [available, held, sold, total] or [issued, total], from the ticks. */
 
+const SETTLE_MS = 6000;
 const latest = new Map();
+const goneAt = new Map();
+
+/* A sold-out card is large for a moment, then one line: the picture is worth more than "all gone". */
+function settle(card) {
+  const id = card.dataset.deal;
+  const isGone = card.dataset.state === "open" && card.dataset.phase === "now" && card.dataset.stock === "out";
+  if (!isGone) goneAt.delete(id);
+  else if (!goneAt.has(id)) goneAt.set(id, performance.now());
+  card.toggleAttribute("data-settled", isGone && performance.now() - goneAt.get(id) >= SETTLE_MS);
+}
 
 function draw(card) {
   const counts = latest.get(card.dataset.deal || card.dataset.coupon);
@@ -18,6 +29,8 @@ function draw(card) {
 
 const drawAll = () => document.querySelectorAll("[data-deal], [data-coupon]").forEach(draw);
 
+const settleAll = () => document.querySelectorAll("#panel-drops > [data-deal]").forEach(settle);
+
 export function start(socket) {
   const take = ({ bars }) => {
     if (!bars) return;
@@ -25,5 +38,9 @@ export function start(socket) {
     drawAll();
   };
   for (const frame of ["tick", "state", "snap"]) socket.on(frame, take);
-  document.addEventListener("panel", drawAll);
+  document.addEventListener("panel", () => {
+    drawAll();
+    settleAll();
+  });
+  setInterval(settleAll, 1000);
 }
