@@ -11,6 +11,28 @@ document.addEventListener("click", (event) => {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
+/* What is missing is said on the page, in its language and in sight, instead of by the browser's bubble under the footer. */
+const wordFor = (input) => input.form?.querySelector(`[data-missing="${input.name}"]`);
+
+document.addEventListener("invalid", (event) => {
+  const input = event.target;
+  const word = input.closest("[data-checkout]") && wordFor(input);
+  if (!word) return;
+  event.preventDefault();
+  word.hidden = false;
+  input.setAttribute("aria-invalid", "true");
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  input.closest("label").scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
+  input.focus({ preventScroll: true });
+}, true);
+
+document.addEventListener("change", (event) => {
+  const word = event.target.closest?.("[data-checkout]") && event.target.name && wordFor(event.target);
+  if (!word) return;
+  word.hidden = event.target.checkValidity();
+  event.target.removeAttribute("aria-invalid");
+});
+
 document.addEventListener("htmx:afterSettle", () => {
   const title = document.getElementById("sheet-title");
   const named = document.querySelector("#sheet [data-sheet-title]#checkout");

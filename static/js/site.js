@@ -11,6 +11,17 @@ for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
   row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
 }
 
+/* A row of tabs that goes on beyond an edge says at which. */
+function edges(row) {
+  const rest = row.scrollWidth - row.clientWidth - row.scrollLeft;
+  row.dataset.more = [row.scrollLeft > 2 && "left", rest > 2 && "right"].filter(Boolean).join(" ");
+}
+const width = new ResizeObserver((seen) => seen.forEach(({ target }) => edges(target)));
+for (const row of document.querySelectorAll(".tabs")) {
+  row.addEventListener("scroll", () => edges(row), { passive: true });
+  width.observe(row);
+}
+
 const failed = () => toast(document.getElementById("toasts").dataset.offline, "bad");
 document.addEventListener("htmx:sendError", failed);
 document.addEventListener("htmx:responseError", (event) => {

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
+from catalog.models import Category
 from orders.models import Order, OrderState, SimulatedCharge
 from orders.tests import shop
 from rooms.models import Pin, Room
@@ -94,3 +95,31 @@ def test_paid_after_closing_is_refunded_and_told(
     expect(page.locator("h1")).to_have_text("已关闭")
     axe(page)
     assert shop.stock_of(product) == (1, 0, 0)
+
+
+def test_what_must_be_ticked_is_asked_for_on_the_page_in_sight(site: Site, phone: Callable[..., Page], viewer: User) -> None:
+    """Fresh goods cannot be sent back: the tick is asked for by our own words above the footer, survives a change, and the order is placed."""
+    product = cast.make_product(price_fen=3990, stock=5)
+    Category.objects.filter(pk=product.category_id).update(no_reason_return=False)
+    shop.make_address(viewer)
+    page = phone(viewer)
+    page.goto(f"/checkout?sku={product.skus.get().public_id}")
+    word = page.locator("[data-missing=exception]")
+    expect(word).to_be_hidden()
+    page.locator(".checkout__go").click()
+    expect(word).to_be_visible()
+    expect(word).to_contain_text("请先勾选")
+    tick = page.locator("input[name=exception]")
+    page.wait_for_function("""() => {
+      const [box, foot] = ["input[name=exception]", ".checkout__foot"].map((it) => document.querySelector(it).getBoundingClientRect());
+      return box.top > 0 && box.bottom <= foot.top;
+    }""")
+    assert not Order.objects.exists()
+    tick.check()
+    expect(word).to_be_hidden()
+    page.get_by_role("button", name="加一件").click()
+    expect(page.locator(".bill__row--due")).to_contain_text("¥79.80")
+    expect(tick).to_be_checked()
+    page.locator(".checkout__go").click()
+    expect(page.locator(".placed__head, .state__head, .placed").first).to_be_visible()
+    assert Order.objects.count() == 1
