@@ -70,7 +70,7 @@ def undo(*, drop: Drop, by: User) -> None:
         if drop.deal_id is not None:
             deals.lock_in_tx(drop.deal_id)
         else:
-            Coupon.objects.select_for_update(no_key=True, of=("self",)).get(pk=drop.coupon_id)
+            Coupon.objects.select_for_update(no_key=True, of=("self",)).get(drops=drop)
         recent = now() - timedelta(seconds=settings.DROP_UNDO_S)  # asked when nobody can be judged any more
         taken_back = Drop.objects.filter(pk=drop.pk, state=DropState.DROPPED, pressed_at__gt=recent)
         if not taken_back.update(state=DropState.UNDONE, pressed_at=None) or not _close_in_tx(drop):
@@ -126,7 +126,7 @@ def _close_in_tx(drop: Drop) -> int:
     if drop.deal_id is not None:
         untouched = Deal.objects.filter(pk=drop.deal_id, state=DealState.PUBLISHED, attempts=0)
         return untouched.update(state=DealState.DRAFT, starts_at=None, ends_at=None)
-    ungiven = Coupon.objects.filter(pk=drop.coupon_id, state=CouponState.PUBLISHED, issued=0)
+    ungiven = Coupon.objects.filter(drops=drop, state=CouponState.PUBLISHED, issued=0)
     return ungiven.update(state=CouponState.DRAFT, starts_at=None, ends_at=None)
 
 
