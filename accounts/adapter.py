@@ -62,6 +62,9 @@ class AccountAdapter(DefaultAccountAdapter):
         except ValueError:
             return None
 
+    def set_password(self, user: User, password: str) -> None:
+        people.set_password(user=user, password=password)
+
     def set_phone(self, user: User, phone: str, verified: bool) -> None:
         people.take_phone(user=user, phone=phone, verified=verified)
 
@@ -73,9 +76,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         """The new person of a valid sign-up form, with her nickname, in one transaction."""
-        people.name(user, form.cleaned_data["nickname"])
+        phone = form.cleaned_data.get("phone", "")
+        people.name(user, form.cleaned_data["nickname"], phone)
         user.username = people.new_username()
         with transaction.atomic():
+            people.make_way_in_tx(nickname=user.nickname, phone=phone)
             saved: User = super().save_user(request, user, form, commit)
             audit.record_in_tx(actor=None, action="user.sign_up", subject=f"user:{saved.public_id}", after={"nickname": saved.nickname})
         return saved

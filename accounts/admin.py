@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.decorators import display
 
-from accounts import access, audit, deeds, identity
+from accounts import access, audit, deeds, identity, sanctions
 from accounts.access import Power
 from accounts.desk import Desk, acting
 from accounts.models import AuditEntry, OperatorScope, Sanction, User
@@ -70,6 +70,8 @@ class UserAdmin(Desk):
         super().save_model(request, obj, form, change)
         after = {field: form.cleaned_data[field] for field in before}
         after["groups"] = sorted(group.name for group in form.cleaned_data.get("groups", []))
+        if not obj.is_active:
+            sanctions.send_away_in_tx(reason="logged_out", user=obj.public_id)
         audit.record_in_tx(actor=acting(request), action="user.change_rights", subject=f"user:{obj.public_id}", before=before, after=after)
 
     @display(description=_("phone number"))

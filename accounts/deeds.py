@@ -14,6 +14,7 @@ WORDS: dict[str, Promise] = {
     "user.rename": _("changed the nickname"),
     "user.become_anchor": _("became an anchor"),
     "user.log_out_everywhere": _("logged out everywhere"),
+    "user.set_password": _("set a password"),
     "user.change_rights": _("changed someone's rights"),
     "sanction.ban": _("banned someone"),
     "sanction.mute": _("muted someone"),

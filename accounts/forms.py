@@ -13,13 +13,13 @@ from accounts.pictures import AVATARS
 from liveshop.refusals import Refused
 
 
-def nickname_error(typed: str, user: User | None = None) -> str | None:
-    """Why this nickname cannot be had, or None."""
+def nickname_error(typed: str, user: User | None = None, phone: str = "") -> str | None:
+    """Why this nickname cannot be had by this user, or by who signs up with this phone; or None."""
     try:
         checked = nicknames.check(typed)
     except Refused as refused:
         return str(refused.facts["why"])
-    return _now("This nickname is taken") if people.is_taken(checked, user) else None
+    return _now("This nickname is taken") if people.is_taken(checked, user, phone) else None
 
 
 class NicknameForm(forms.Form):
@@ -32,11 +32,9 @@ class NicknameForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        """The nickname last: an unfinished sign-up of the same phone may still hold it."""
+        """The nickname last: it depends on the phone."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("phone"):
-            people.forget_unfinished(cleaned["phone"])
-        error = nickname_error(cleaned["nickname"]) if cleaned.get("nickname") else None
+        error = nickname_error(cleaned["nickname"], phone=cleaned.get("phone", "")) if cleaned.get("nickname") else None
         if error:
             self.add_error("nickname", error)
         return cleaned

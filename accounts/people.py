@@ -1,16 +1,19 @@
 """What happens to a person's own account: sign-up, new name, picture, language, first purchase, logging out everywhere."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import audit, identity, nicknames, sanctions
 from accounts.models import IdentityKind, User
+from liveshop.clock import now
 from liveshop.ids import public_id
 from liveshop.refusals import Code, Refused
+
+UNFINISHED_FOR = timedelta(days=1)
 
 
 def sign_up(*, nickname: str, phone: str | None = None, password: str | None = None, device: str = "") -> User:
@@ -31,23 +34,36 @@ def new_username() -> str:
     return f"u{public_id()}{secrets.randbelow(10)}"
 
 
-def name(user: User, nickname: str) -> None:
+def name(user: User, nickname: str, phone: str = "") -> None:
     """Set the nickname and its folded form on an unsaved user. Raises Refused(INVALID)."""
     user.nickname = nicknames.check(nickname)
     user.nickname_folded = nicknames.fold(user.nickname)
-    if is_taken(user.nickname, user):
+    if is_taken(user.nickname, user, phone):
         raise Refused(Code.INVALID, why=_("This nickname is taken"))
 
 
-def is_taken(nickname: str, by_other_than: User | None = None) -> bool:
-    """Whether somebody (else) has a nickname that looks like this one."""
+def is_taken(nickname: str, by_other_than: User | None = None, phone: str = "") -> bool:
+    """Whether somebody (else) has a nickname that looks like this one. An unfinished sign-up of the same phone gives way."""
     holders = User.objects.filter(nickname_folded=nicknames.fold(nickname))
+    if phone:
+        holders = holders.exclude(pk__in=_unfinished(phone))
     return (holders.exclude(pk=by_other_than.pk) if by_other_than and by_other_than.pk else holders).exists()
 
 
-def forget_unfinished(phone: str) -> None:
-    """Drop sign-ups of this phone that never entered their code: their nickname is free again."""
-    User.objects.filter(phone=phone, phone_verified=False, last_login=None, is_demo=False).delete()
+def make_way_in_tx(*, nickname: str, phone: str) -> None:
+    """Sign-ups of this phone that never entered their code leave the nickname to the one that is beginning.
+
+    They stay as long as their code may still be on its way: whoever types a stranger's number must not end his sign-up.
+    """
+    _unfinished(phone).filter(date_joined__lt=now() - UNFINISHED_FOR).delete()
+    for user in _unfinished(phone).filter(nickname_folded=nicknames.fold(nickname)):
+        user.nickname = _("Guest %(number)s") % {"number": user.public_id[:8]}
+        user.nickname_folded = nicknames.fold(user.nickname)
+        user.save(update_fields=["nickname", "nickname_folded"])
+
+
+def _unfinished(phone: str) -> QuerySet[User]:
+    return User.objects.filter(phone=phone, phone_verified=False, last_login=None, is_demo=False)
 
 
 def take_phone(*, user: User, phone: str, verified: bool) -> None:
@@ -98,6 +114,15 @@ def become_anchor(*, user: User) -> User:
             audit.record_in_tx(actor=user, action="user.become_anchor", subject=f"user:{user.public_id}")
     user.is_anchor = True
     return user
+
+
+def set_password(*, user: User, password: str) -> None:
+    """A new password ends her sessions, tickets and sockets on every other device; this page comes back by itself."""
+    with transaction.atomic():
+        user.set_password(password)
+        user.save()
+        audit.record_in_tx(actor=user, action="user.set_password", subject=f"user:{user.public_id}")
+        sanctions.send_away_in_tx(reason="changed", user=user.public_id)
 
 
 def log_out_everywhere(*, user: User) -> None:

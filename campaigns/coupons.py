@@ -139,6 +139,12 @@ def return_in_tx(order_ref: str) -> int:
     return expired + locked.update(state=GrantState.UNUSED, order_ref="")
 
 
+def expired(grant: str) -> datetime | None:
+    """When this grant ran out unused; None while it did not."""
+    gone = CouponGrant.objects.filter(public_id=grant, state=GrantState.EXPIRED) if grant else CouponGrant.objects.none()
+    return gone.values_list("expires_at", flat=True).first()
+
+
 def usable_for(user: User, lines: Sequence[pricing.Line]) -> list[pricing.CouponTerms]:
     """The person's coupons that would lower the price of these lines, the best first."""
     useful = [(pricing.saving(lines, coupon), coupon) for coupon in offers.coupons_of(user)]

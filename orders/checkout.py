@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from accounts import access
@@ -127,6 +127,8 @@ def _place_in_tx(
     if address.user_id != buyer.pk:
         raise Refused(Code.NOT_FOUND)
     order_id, moment = public_id(), now()
+    if purchase.claim is None:
+        _require_few_unpaid_in_tx(buyer, moment)
     claim = _claim_in_tx(purchase, buyer, address)
     sheet = offers.quote(user=buyer, items=purchase.items, grant_id=grant_id, province=address.province, claim=claim, room=purchase.room)
     if sheet.goods_fen > MAX_GOODS_FEN:
@@ -136,7 +138,6 @@ def _place_in_tx(
     if sheet.grant_ids:
         coupons.lock_in_tx(grant_ids=sheet.grant_ids, order_ref=order_id, user=buyer)
     if claim is None:
-        _require_few_unpaid(buyer, moment)
         _take_stock_in_tx(purchase.items)
     order = Order.objects.create(
         public_id=order_id,
@@ -186,7 +187,9 @@ def _take_stock_in_tx(items: Sequence[Item]) -> None:
         stock.take_in_tx(sku_id=sku_id, quantity=quantity)
 
 
-def _require_few_unpaid(buyer: User, moment: datetime) -> None:
+def _require_few_unpaid_in_tx(buyer: User, moment: datetime) -> None:
+    with connection.cursor() as cursor:  # one order of a person after the other; her row is locked last, by payments
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"unpaid:{buyer.pk}"])
     if Order.objects.filter(buyer=buyer, state=OrderState.UNPAID, claim=None, expires_at__gt=moment).count() >= MAX_UNPAID:
         raise Refused(Code.LIMIT_PER_USER, limit=MAX_UNPAID, why=_("Pay or cancel your open orders first"))
 

@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from campaigns import coupons
 from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 from orders import refunds
@@ -88,7 +91,10 @@ def _closed(order: Order) -> Face:
         "cancelled": _("You cancelled it. Goods and coupon went back."),
         "refunded": _("This paying account may not have this deal, so the money goes back in full."),
     }
-    return Face(_("Closed"), texts.get(order.close_reason, ""), "quiet")
+    text = texts.get(order.close_reason, "")
+    if order.close_reason != "refunded" and (expired := coupons.expired(order.price_sheet.get("grant", ""))):
+        text += " " + _("Only the coupon's own time ran out on %(day)s.") % {"day": date_format(localtime(expired), "Y-m-d H:i")}
+    return Face(_("Closed"), text, "quiet")
 
 
 def failure_of(payment: Payment) -> str:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts import deeds, identity, people, sanctions
-from accounts.models import AuditEntry, Sanction, User
+from accounts.models import AuditEntry, Farewell, Sanction, User
 from accounts.tests.test_access import operator_of
 from tests import cast
 
@@ -160,6 +160,13 @@ class TestRights:
         assert viewer.is_staff
         entry = AuditEntry.objects.get()
         assert (entry.action, entry.actor, entry.after) == ("user.change_rights", operator, {"is_staff": True, "groups": ["财务"]})
+
+    def test_closing_an_account_ends_its_rooms(self, client: Client, operator: User, viewer: User) -> None:
+        sign_in(client, operator)
+        client.post(f"/admin/accounts/user/{viewer.pk}/change/", {"groups": []})
+        viewer.refresh_from_db()
+        assert not viewer.is_active
+        assert Farewell.objects.get().notice["user"] == viewer.public_id
 
     def test_an_operator_cannot_make_operators(self, client: Client, viewer: User) -> None:
         sign_in(client, operator_of("治理"))

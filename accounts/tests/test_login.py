@@ -191,6 +191,24 @@ class TestSignUp:
         thief.post("/accounts/login/", {"login": "13900001111", "password": "thief-knows-this-1"})
         assert who(thief) is None
 
+    @pytest.mark.parametrize("nickname", ["", "阿禾", "别人"])
+    def test_a_stranger_who_types_her_number_does_not_end_her_sign_up(self, client: Client, nickname: str) -> None:
+        page = client.post("/accounts/signup/", self.FORM, follow=True)
+        cache.clear()
+        Client().post("/accounts/signup/", self.FORM | {"nickname": nickname}, follow=True)
+        done = client.post("/accounts/phone/verify/", {"code": code_on(page)})
+        assert (done.status_code, done["Location"]) == (302, ROOM)
+        user = who(client)
+        assert user is not None
+        assert (user.phone, user.phone_verified) == ("+8613900001111", True)
+        assert User.objects.filter(phone="+8613900001111").count() == 1
+
+    def test_beginning_again_keeps_the_nickname(self, client: Client) -> None:
+        client.post("/accounts/signup/", self.FORM, follow=True)
+        cache.clear()
+        self.finish(client)
+        assert User.objects.get(phone="+8613900001111").nickname == "阿禾"
+
     def test_a_banned_device_cannot_come_back_under_a_new_name(self, client: Client, viewer: User, operator: User) -> None:
         client.get("/accounts/signup/")
         device = client.get("/accounts/signup/").wsgi_request.device  # type: ignore[attr-defined]

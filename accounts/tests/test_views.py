@@ -8,7 +8,7 @@ from django.test import Client
 from PIL import Image
 
 from accounts import addresses, people
-from accounts.models import Address, AuditEntry, User
+from accounts.models import Address, AuditEntry, Farewell, User
 from accounts.phones import mask
 from liveshop.refusals import Code, Refused
 from tests import cast
@@ -169,6 +169,9 @@ class TestPassword:
         other.force_login(viewer)
         me.post("/me/password", {"password1": "brand-new-pass-7", "password2": "brand-new-pass-7", "oldpassword": "test-pass-123"})
         assert other.get("/me").status_code == 302
+        notice = Farewell.objects.get().notice
+        assert (notice["user"], notice["reason"]) == (viewer.public_id, "changed"), "sockets end, too"
+        assert AuditEntry.objects.filter(action="user.set_password", actor=viewer).count() == 1
 
 
 class TestPrivacy:

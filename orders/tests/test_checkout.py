@@ -2,14 +2,16 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from accounts.models import User
 from campaigns.models import CouponGrant, GrantState
 from catalog.models import ProductState, Sku
+from liveshop.clock import now
 from liveshop.refusals import Code, Refused
-from orders import checkout, closing
+from orders import checkout, closing, readings
 from orders.models import Order, OrderLine, OrderState
 from orders.tests import shop
 from rooms.models import Room, ShelfItem
@@ -193,3 +195,15 @@ def test_a_long_referral_keeps_whole_clicks(viewer: User) -> None:
     clicks = ",".join(f"click{n:07d}" for n in range(30))
     order = shop.place(viewer, cast.make_product(), referral=clicks)
     assert order.referral == ",".join(f"click{n:07d}" for n in range(12))
+
+
+def test_a_coupon_that_ran_out_in_an_open_order_is_told_at_its_end(viewer: User) -> None:
+    product = cast.make_product(price_fen=5000)
+    grants = [shop.make_grant(viewer, product.shop) for _ in range(2)]
+    for grant, told in zip(grants, (True, False), strict=True):
+        order = shop.place(viewer, product, grant_id=grant.public_id, due_fen=4500)
+        if told:
+            CouponGrant.objects.filter(pk=grant.pk).update(expires_at=now() - timedelta(seconds=1))
+        closing.cancel(order=order, by=viewer)
+        order.refresh_from_db()
+        assert ("有效期" in readings.face_of(order).text) is told

@@ -11,7 +11,7 @@ from django.db import connection
 from accounts.models import User
 from campaigns.models import GrantState
 from liveshop.refusals import Refused
-from orders import closing, paying
+from orders import checkout, closing, paying
 from orders.models import Order, OrderState, Payment, Refund
 from orders.tests import shop
 from rooms.models import Room
@@ -164,3 +164,10 @@ def check_settled(product: Any, order: Order) -> None:
     came = sum(payment.amount_fen for payment in order.payments.filter(state=2))
     went = sum(refund.amount_fen for refund in order.refunds.all())
     assert came - went == order.paid_fen == (order.due_fen if is_paid else 0)
+
+
+def test_thirty_orders_at_once_are_ten(viewer: User) -> None:
+    product, address = cast.make_product(stock=50), shop.make_address(viewer)
+    results = at_once(*[lambda: shop.place(viewer, product, address=address) for _ in range(30)])
+    assert not surprises(results)
+    assert Order.objects.filter(state=OrderState.UNPAID).count() == checkout.MAX_UNPAID
