@@ -3,11 +3,13 @@
 Two live beside the things they belong to: a guest's tap in test_room.py, and a payment after closing in test_checkout.py.
 """
 
+import json
+import re
 import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts import sanctions
 from accounts.models import User
@@ -44,19 +46,32 @@ def enter(page: Page, room: Room) -> Page:
     return page
 
 
+def hears_only_answers(page: Page) -> None:
+    """The room's news are held back: what she sees is what was true a moment ago."""
+
+    def between(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda text: socket.send(text) if json.loads(text)["t"] in ("hello", "reply", "mine") else None)
+
+    page.route_web_socket(re.compile("/ws/live/"), between)
+
+
 def test_sold_out_between_sight_and_tap_is_told_with_the_place_in_line(
     site: Site, phone: MakePage, room: Room, item: ShelfItem, viewer: User
 ) -> None:
     deal = make_deal(room, item)
-    late, watching, quick = enter(phone(viewer), room), enter(phone(), room), enter(phone(cast.make_user("手快")), room)
+    late, watching, quick = phone(viewer), enter(phone(), room), enter(phone(cast.make_user("手快")), room)
+    hears_only_answers(late)
+    late.goto(f"/live/{room.slug}")
     for page in (late, quick):
         expect(page.get_by_role("button", name="立即抢")).to_be_visible()
     quick.get_by_role("button", name="立即抢").click()
     expect(quick.locator(".go--won")).to_be_visible()
-    for page in (late, watching):
-        expect(page.locator("#panel-drops .bar")).to_contain_text("剩 0", timeout=1000)
-    expect(late.get_by_role("button", name="立即抢")).to_be_hidden()
-    late.get_by_role("button", name="排候补").click()
+    expect(watching.locator("#panel-drops .bar")).to_contain_text("剩 0", timeout=1000)
+    late.get_by_role("button", name="立即抢").click()
+    refused = late.locator(f"[data-for-deal='{deal.public_id}']")
+    expect(refused).to_contain_text(re.compile(r"第 \d+ 位"), timeout=1500)
+    refused.get_by_role("button", name="排候补").click()
     expect(late.locator("#panel-drops")).to_contain_text("候补第 1 位")
     deal.refresh_from_db()
     assert (deal.available, deal.held, Claim.objects.count()) == (0, 1, 1)

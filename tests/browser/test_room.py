@@ -1,5 +1,6 @@
 """The live room in real browsers: what reaches every screen, what survives, what can be done by keyboard or without a script."""
 
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
+from campaigns import claims
 from campaigns.models import Claim, Deal, DealState
 from rooms import chat, stage
 from rooms.models import ChatLine, Room
@@ -98,36 +100,6 @@ def test_too_fast_is_told_at_the_line_and_keeps_the_words(site: Site, phone, roo
     assert ChatLine.objects.filter(room=room).count() == 1
 
 
-def test_five_seconds_offline_are_caught_up_without_doubles(
-    site: Site, line: Line, phone, desktop, room: Room, anchor: User, viewer: User, goods: list
-) -> None:
-    stage.pin(room=room, item=goods[0], by=anchor)
-    say(room, viewer, "断线之前")
-    other = enter(desktop(anchor))
-    page = enter(phone(), f"{line.url}/live/axia")
-    line.cut()
-    expect(page.locator("#link-state")).to_contain_text("重连", timeout=OPEN_MS)
-    stage.pin(room=room, item=goods[1], by=anchor)
-    for n in range(3):
-        say(room, viewer, f"断线之中 {n}")
-    page.wait_for_timeout(5000)
-    line.mend()
-    expect(page.locator("#panel-pin")).to_contain_text("秦岭百花蜜", timeout=20_000)
-    expect(page.locator("#chat .line", has_text="断线之中 2")).to_have_count(1)
-    type_line(other, "恢复之后")
-    expect(page.locator("#chat .line", has_text="恢复之后")).to_have_count(1)
-    said = page.locator("#chat .line > span:last-child").all_inner_texts()
-    assert said == ["断线之前", "断线之中 0", "断线之中 1", "断线之中 2", "恢复之后"]
-    expect(page.locator("#link-state")).to_be_hidden(timeout=6000)
-
-
-def test_a_restarted_server_is_found_again(site: Site, phone, room: Room, anchor: User, goods: list) -> None:
-    page = enter(phone())
-    site.restart()
-    stage.pin(room=room, item=goods[1], by=anchor)
-    expect(page.locator("#panel-pin")).to_contain_text("秦岭百花蜜", timeout=30_000)
-
-
 @pytest.fixture
 def deal(room: Room, anchor: User, goods: list) -> Deal:
     now = timezone.now()
@@ -143,6 +115,45 @@ def deal(room: Room, anchor: User, goods: list) -> Deal:
         ends_at=now + timedelta(minutes=10),
         created_by=anchor,
     )
+
+
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_time_offline_is_caught_up_with_the_own_win_and_without_doubles(
+    site: Site, line: Line, phone, desktop, room: Room, anchor: User, viewer: User, goods: list, deal: Deal, seconds: int
+) -> None:
+    stage.pin(room=room, item=goods[0], by=anchor)
+    say(room, viewer, "断线之前")
+    other = enter(desktop(anchor))
+    page = enter(phone(viewer), f"{line.url}/live/axia")
+    page.get_by_role("button", name="立即抢").click()
+    expect(page.locator(".go--won")).to_be_visible()
+    line.cut()
+    expect(page.locator("#link-state")).to_contain_text("重连", timeout=OPEN_MS)
+    stage.pin(room=room, item=goods[1], by=anchor)
+    rival = cast.make_user("手快")
+    claims.claim_now(deal_id=deal.pk, user_id=rival.pk, key=uuid.uuid4())
+    for n in range(3):
+        say(room, viewer, f"断线之中 {n}")
+    page.wait_for_timeout(seconds * 1000)
+    expect(page.locator("#panel-pin")).to_contain_text("洛川红富士")  # she heard nothing
+    line.mend()
+    expect(page.locator("#panel-pin")).to_contain_text("秦岭百花蜜", timeout=30_000)
+    expect(page.locator("#panel-drops .bar")).to_contain_text("剩 3")
+    expect(page.locator(f"[data-deal='{deal.public_id}'] .go--won [data-countdown-to]")).to_contain_text(re.compile(r"\d:\d\d"))
+    expect(page.locator("#chat .line", has_text="断线之中 2")).to_have_count(1)
+    type_line(other, "恢复之后")
+    expect(page.locator("#chat .line", has_text="恢复之后")).to_have_count(1)
+    said = page.locator("#chat .line > span:last-child").all_inner_texts()
+    assert said == ["断线之前", "断线之中 0", "断线之中 1", "断线之中 2", "恢复之后"]
+    expect(page.locator("#link-state")).to_be_hidden(timeout=6000)
+    assert Claim.objects.filter(user=viewer).count() == 1
+
+
+def test_a_restarted_server_is_found_again(site: Site, phone, room: Room, anchor: User, goods: list) -> None:
+    page = enter(phone())
+    site.restart()
+    stage.pin(room=room, item=goods[1], by=anchor)
+    expect(page.locator("#panel-pin")).to_contain_text("秦岭百花蜜", timeout=30_000)
 
 
 def test_a_won_deal_says_so_over_its_card(site: Site, phone, desktop, room: Room, viewer: User, deal: Deal) -> None:
@@ -287,8 +298,13 @@ def test_no_accessibility_fault(
     if shape == "phone":
         page.locator(".bag").click()
         axe(page, "#sheet")
+    feed = request.getfixturevalue(shape)(viewer)
+    feed.goto("/")
+    expect(feed.locator(".cover .live-tag")).to_be_visible()
+    axe(feed)
     stage.end_show(room=room, by=anchor)
     expect(page.get_by_text("直播已结束")).to_be_visible()
     axe(page)
-    page.goto("/")
-    axe(page)
+    feed.reload()
+    expect(feed.locator(".cover .live-tag")).to_have_count(0)
+    axe(feed)
