@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from liveshop.postgres import EmbeddedPostgres
+from rooms.video.tests.conftest import media, push  # noqa: F401 # fixtures
 from tests.browser.site import test_database_url
 
 
