@@ -106,10 +106,12 @@ def _place_wish(request: HttpRequest, buyer: User, wish: wishes.Wish, accepted: 
 
 @never_cache
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def pay(request: HttpRequest, public_id: str) -> HttpResponse:
     """Start an attempt to pay and send the buyer to the payment service."""
     order = readings.find(cast(User, request.user), public_id)
+    if request.method != "POST":  # a reload, or the way back from signing in: nothing is started by looking
+        return redirect("order", order.public_id)
     provider = request.POST.get("provider") or next(iter(providers()), "")
     try:
         return redirect(paying.start(order=order, provider_name=provider, by=cast(User, request.user)).url)
@@ -167,11 +169,13 @@ def order_state(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
     """The buyer gives an unpaid order up."""
     user = cast(User, request.user)
-    closing.cancel(order=readings.find(user, public_id), by=user)
+    found = readings.find(user, public_id)
+    if request.method == "POST":  # otherwise a reload, or the way back from signing in
+        closing.cancel(order=found, by=user)
     return redirect("order", public_id)
 
 

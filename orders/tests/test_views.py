@@ -268,6 +268,17 @@ def test_a_longer_list_takes_no_more_queries(viewer: User) -> None:
     assert (queries(client, "/o/"), queries(desk, "/shop/orders")) == before
 
 
+@pytest.mark.parametrize("door", ["/pay/{0}", "/o/{0}/cancel"])
+def test_looking_at_a_door_that_acts_leads_to_the_order_and_does_nothing(browser: Client, viewer: User, door: str) -> None:
+    """Who signs in on the way comes back with GET: she is led to her order instead of an empty refusal."""
+    order = shop.place(viewer, cast.make_product())
+    answer = browser.get(door.format(order.public_id))
+    assert (answer.status_code, answer["Location"]) == (302, f"/o/{order.public_id}")
+    assert Order.objects.get().state == OrderState.UNPAID
+    assert not Payment.objects.exists()
+    assert as_user(cast.make_user()).get(door.format(order.public_id)).status_code == 404
+
+
 def test_the_api_tells_own_orders_without_keys(browser: Client, viewer: User) -> None:
     order = shop.place(viewer, cast.make_product(price_fen=3990))
     told = browser.get(f"/api/orders/{order.public_id}/").json()

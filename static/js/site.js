@@ -17,7 +17,7 @@ function edges(row) {
   row.dataset.more = [row.scrollLeft > 2 && "left", rest > 2 && "right"].filter(Boolean).join(" ");
 }
 const width = new ResizeObserver((seen) => seen.forEach(({ target }) => edges(target)));
-for (const row of document.querySelectorAll(".tabs")) {
+for (const row of document.querySelectorAll(".tabs, .belts")) {
   row.addEventListener("scroll", () => edges(row), { passive: true });
   width.observe(row);
 }

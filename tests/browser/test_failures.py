@@ -75,6 +75,13 @@ def test_sold_out_between_sight_and_tap_is_told_with_the_place_in_line(
     expect(late.locator("#panel-drops")).to_contain_text("候补第 1 位")
     deal.refresh_from_db()
     assert (deal.available, deal.held, Claim.objects.count()) == (0, 1, 1)
+    # Who only watches sees one line soon, with the waitlist still in it; what is somebody's own stays as it is.
+    expect(watching.locator("#panel-drops .deal[data-settled]")).to_be_visible(timeout=10_000)
+    expect(watching.locator("#panel-drops .bar")).to_be_hidden()
+    expect(watching.get_by_role("button", name="排候补")).to_be_visible()
+    assert watching.locator("#panel-drops .deal").bounding_box()["height"] < 75
+    for page in (late, quick):
+        expect(page.locator("#panel-drops .deal[data-settled]")).to_have_count(0)
 
 
 def test_a_win_in_one_window_is_the_same_order_in_the_other(

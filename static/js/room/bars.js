@@ -4,13 +4,14 @@ const SETTLE_MS = 6000;
 const latest = new Map();
 const goneAt = new Map();
 
-/* A sold-out card is large for a moment, then one line: the picture is worth more than "all gone". */
+/* A sold-out card is large for a moment, then one line: the picture is worth more than "all gone". What is a person's own stays. */
 function settle(card) {
   const id = card.dataset.deal;
   const isGone = card.dataset.state === "open" && card.dataset.phase === "now" && card.dataset.stock === "out";
   if (!isGone) goneAt.delete(id);
   else if (!goneAt.has(id)) goneAt.set(id, performance.now());
-  card.toggleAttribute("data-settled", isGone && performance.now() - goneAt.get(id) >= SETTLE_MS);
+  const isOwn = card.querySelector("[data-for-deal]") || !card.querySelector('[data-when="out"]');
+  card.toggleAttribute("data-settled", isGone && !isOwn && performance.now() - goneAt.get(id) >= SETTLE_MS);
 }
 
 function draw(card) {
