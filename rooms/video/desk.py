@@ -15,7 +15,7 @@ from accounts import access
 from liveshop.refusals import Code, Refused
 from rooms.studio.desk import Desk, enter, require
 from rooms.studio.preflight import Check
-from rooms.video import cameras, keys, reasons, sessions, tier
+from rooms.video import cameras, keys, reasons, retention, sessions, tier
 from rooms.video.models import StreamKey, StreamSession, StreamSource
 
 RECENT = timedelta(minutes=10)
@@ -41,6 +41,7 @@ def panel(desk: Desk) -> dict[str, Any]:
         "address": used.ingest(desk.host),
         "has_camera": bool(used.camera_path(desk.room.public_id)),
         "key": key,
+        "quota": _quota(desk),
     }
 
 
@@ -103,6 +104,12 @@ def _last(desk: Desk) -> dict[str, Any] | None:
     if ended is None or ended.end_reason in ("show_ended", "taken_over"):
         return None
     return {"at": ended.ended_at, "why": reasons.sentence(ended.end_reason)}
+
+
+def _quota(desk: Desk) -> int | None:
+    """How full the room's recordings are in percent, once the anchor should know."""
+    used = retention.percent_used(desk.room)
+    return used if used is not None and used >= retention.WARN_PERCENT else None
 
 
 def _keyframes(seconds: str, is_fine: bool) -> str:

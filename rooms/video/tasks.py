@@ -19,8 +19,8 @@ def close_silent(timestamp: int) -> int:
 @app.periodic(cron="17 4 * * *")  # at night
 @app.task(queueing_lock="rooms.video.remove_old", pass_context=False)
 def remove_old(timestamp: int) -> int:
-    """Recordings older than they must be kept make room."""
-    return retention.remove_old()
+    """Recordings older than they must be kept, or above their room's quota, make room."""
+    return retention.remove_old() + retention.remove_over_quota()
 
 
 @app.periodic(cron="* * * * * */10")  # every ten seconds
