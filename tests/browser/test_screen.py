@@ -34,6 +34,8 @@ def test_the_wall_shows_the_show_and_leads_phones_to_it(media: Media, encode, ne
     card = wall.locator(f"[data-deal='{deal.public_id}']")
     expect(card).to_contain_text("剩 50")
     assert wall.evaluate("window.awake") == "screen"
+    whole = "box => getComputedStyle(box).overflowY === 'visible' || box.scrollHeight <= box.clientHeight"
+    assert wall.locator("#panel-pin .price").first.evaluate(whole), "the price is not cut"
     assert wall.locator("main :is(a, form):not([inert] *)").count() == 0, "there is nothing to tap"
 
     watching = phone(viewer)
