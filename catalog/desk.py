@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import access
 from accounts.models import User
-from catalog import imports, products, sheets, shops, stock
+from catalog import import_checks, imports, products, sheets, shops, stock
 from catalog.forms import ProductForm, ShopForm, VariantForm
 from catalog.models import ImportJob, Product, ProductState, Shop, Sku
 from catalog.tasks import import_goods
@@ -193,6 +193,8 @@ def new_import(request: HttpRequest) -> HttpResponse:
     upload = request.FILES.get("file")
     if upload is None:
         raise Refused(Code.INVALID, why=_("Choose a file"))
+    if (upload.size or 0) > sheets.LARGEST_BYTES:
+        raise sheets.too_large()
     job = imports.start(shop=_shop(request), by=cast(User, request.user), raw=upload.read(), file_name=upload.name or "")
     return redirect("shop_import", job.public_id)
 
@@ -208,11 +210,13 @@ def import_job(request: HttpRequest, public_id: str) -> HttpResponse:
     context: dict[str, Any] = {"job": job, "shop": job.shop}
     if not job.started_at:
         context["preview"] = preview = imports.preview(job)
+        context["emptied"] = [(import_checks.column_name(column), count) for column, count in preview.emptied.items()]
         errors = preview.errors
     else:
         errors = job.errors
     context["errors"] = [
-        error | {"column": imports.column_name(error["column"]), "message": imports.message(error["problem"])} for error in errors[:200]
+        error | {"column": import_checks.column_name(error["column"]), "message": import_checks.message(error["problem"])}
+        for error in errors[:200]
     ]
     context["error_count"] = len(errors)
     context["is_stopped"] = imports.is_stopped(job)
@@ -229,7 +233,7 @@ def import_errors(request: HttpRequest, public_id: str) -> HttpResponse:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(["row", "column", "value", "problem"])
-    writer.writerows([e["row"], e["column"], sheets.harmless(e["value"]), imports.message(e["problem"])] for e in errors)
+    writer.writerows([e["row"], e["column"], sheets.harmless(e["value"]), import_checks.message(e["problem"])] for e in errors)
     answer = HttpResponse("\ufeff" + out.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="errors.csv"'
     return answer

@@ -4,74 +4,39 @@ Products are known by the merchant's code, SKUs by their name within the product
 and stops only its own product.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts import access
 from accounts.models import User
-from catalog import products, sheets, stock, words
-from catalog.models import Belt, Category, ImportJob, Product, ProductState, Shop, Sku
-from catalog.products import LARGEST_PRICE_FEN, Texts, Variant
+from catalog import import_checks, products, sheets, stock
+from catalog.import_checks import Checker, Good, StockMove
+from catalog.models import ImportJob, Product, ProductState, Shop, Sku
+from catalog.products import Variant
 from catalog.sheets import Row
 from liveshop.clock import now
 from liveshop.refusals import Code, Refused
 
 TASK = "catalog.import_goods"
 CHUNK = 50
-PROBLEMS = {
-    "missing": gettext_noop("This cell is empty"),
-    "long": gettext_noop("This text is too long"),
-    "price": gettext_noop("This is not a price"),
-    "stock": gettext_noop("This is not a number of units"),
-    "category": gettext_noop("We have no such category"),
-    "belt": gettext_noop("We have no such belt"),
-    "source": gettext_noop("Write origin or brand"),
-    "state": gettext_noop("Write draft, on or off"),
-    "word": gettext_noop("The law forbids this word in advertising"),
-    "twice": gettext_noop("The file has this variant twice"),
-    "struck": gettext_noop("Never asked, so it may not be struck through"),
-    "refused": gettext_noop("This row was refused"),
-}
-COLUMN_NAMES = {
-    "code": gettext_noop("Code"),
-    "title": gettext_noop("Title"),
-    "variant": gettext_noop("Variant"),
-    "price": gettext_noop("Price"),
-    "stock": gettext_noop("Stock"),
-    "list_price": gettext_noop("Struck price"),
-    "category": gettext_noop("Category"),
-    "belt": gettext_noop("Industrial belt"),
-    "brief": gettext_noop("In one line"),
-    "description": gettext_noop("Details"),
-    "source": gettext_noop("Goods come"),
-    "state": gettext_noop("State"),
-}
-LONGEST = {"code": 40, "title": 80, "variant": 40, "brief": 160, "description": 4000}
-
-
-@dataclass(frozen=True, slots=True)
-class Good:
-    """A product as its rows say it; `lines` are (row number in the file, row)."""
-
-    code: str
-    lines: list[tuple[int, Row]]
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an import would do."""
+    """What an import would do. `emptied`: texts of known products that the file has a column for and leaves empty, by column."""
 
     new: int
     known: int
     errors: list[dict[str, Any]]
     first: list[Row]
+    emptied: dict[str, int]
+    stock: list[StockMove]
 
 
 def start(*, shop: Shop, by: User, raw: bytes, file_name: str) -> ImportJob:
@@ -87,11 +52,11 @@ def start(*, shop: Shop, by: User, raw: bytes, file_name: str) -> ImportJob:
 def preview(job: ImportJob) -> Preview:
     """Check every row without writing anything."""
     goods = _goods(job)
-    checker = Checker(job.shop)
-    codes = set(Product.objects.filter(shop=job.shop).exclude(merchant_code="").values_list("merchant_code", flat=True))
+    checker = Checker(job.shop, goods)
     errors = [error for good in goods for error in checker.errors(good)]
-    known = sum(good.code in codes for good in goods)
-    return Preview(len(goods) - known, known, errors, [row for good in goods[:6] for _number, row in good.lines][:8])
+    known = [good for good in goods if good.code in checker.known]
+    first = [row for good in goods[:6] for _number, row in good.lines][:8]
+    return Preview(len(goods) - len(known), len(known), errors, first, checker.emptied(known), checker.stock_moves(known))
 
 
 def begin(*, job: ImportJob, by: User) -> bool:
@@ -121,71 +86,9 @@ def run(job: ImportJob) -> None:
     ImportJob.objects.filter(pk=job.pk, finished_at=None).update(finished_at=now())
 
 
-def message(problem: str) -> str:
-    """A problem in the reader's language."""
-    return _(PROBLEMS.get(problem, PROBLEMS["refused"]))
-
-
-def column_name(column: str) -> str:
-    """A column in the reader's language."""
-    return _(COLUMN_NAMES.get(column, column))
-
-
-class Checker:
-    """Finds what is wrong with rows, against categories and belts read once."""
-
-    def __init__(self, shop: Shop) -> None:
-        self.shop = shop
-        self.categories = {name: one for one in Category.objects.all() for name in (one.slug, one.name_en, one.name) if name}
-        self.belts = {name: one for one in Belt.objects.all() for name in (one.slug, one.name_en, one.name) if name}
-
-    def errors(self, good: Good) -> list[dict[str, Any]]:
-        """All problems of a product's rows: [{"row", "column", "problem", "value"}]."""
-        found = [problem for number, row in good.lines for problem in self._row_errors(number, row)]
-        names: set[str] = set()
-        for number, row in good.lines:
-            if row.variant in names:
-                found.append(_error(number, "variant", "twice", row.variant))
-            names.add(row.variant)
-        return found
-
-    def _row_errors(self, number: int, row: Row) -> list[dict[str, Any]]:
-        wrong = [(column, "missing") for column in sheets.REQUIRED if not getattr(row, column)]
-        wrong += [(column, "long") for column, most in LONGEST.items() if len(getattr(row, column)) > most]
-        price = sheets.fen_of(row.price)
-        checks = [
-            ("price", "price", bool(row.price) and not (price and price <= LARGEST_PRICE_FEN)),
-            ("stock", "stock", bool(row.stock) and sheets.count_of(row.stock) is None),
-            ("list_price", "price", bool(row.list_price) and sheets.fen_of(row.list_price) is None),
-            ("category", "category", bool(row.category) and row.category not in self.categories),
-            ("belt", "belt", bool(row.belt) and row.belt not in self.belts),
-            ("source", "source", row.source not in sheets.SOURCES),
-            ("state", "state", row.state not in sheets.STATES),
-        ]
-        wrong += [(column, problem) for column, problem, is_wrong in checks if is_wrong]
-        errors = [_error(number, column, problem, getattr(row, column)) for column, problem in wrong]
-        for column in ("title", "brief", "description"):
-            word = words.banned_in(getattr(row, column))
-            if word:
-                errors.append(_error(number, column, "word", word))
-        return errors
-
-    def texts(self, good: Good) -> Texts:
-        row = good.lines[0][1]
-        return Texts(
-            title=row.title,
-            category=self.categories[row.category],
-            brief=row.brief,
-            description=row.description,
-            belt=self.belts.get(row.belt),
-            source=sheets.SOURCES[row.source],
-            merchant_code=good.code,
-        )
-
-
 def _import_chunk(job: ImportJob, chunk: list[Good], rows_before: int) -> bool:
     """Import these goods and note the progress together; False when the job has got past them without us."""
-    checker = Checker(job.shop)
+    checker = Checker(job.shop, chunk)
     errors: list[dict[str, Any]] = []
     created = updated = 0
     with transaction.atomic(durable=True):
@@ -201,7 +104,9 @@ def _import_chunk(job: ImportJob, chunk: list[Good], rows_before: int) -> bool:
                 number, row = good.lines[0]
                 struck = any(r.list_price for _n, r in good.lines) and refused.code is Code.INVALID
                 wrong = [
-                    _error(number, "list_price" if struck else "title", "struck" if struck else "refused", row.list_price or row.title)
+                    import_checks.error(
+                        number, "list_price" if struck else "title", "struck" if struck else "refused", row.list_price or row.title
+                    )
                 ]
                 is_new = None
             errors += wrong
@@ -218,29 +123,28 @@ def _import_chunk(job: ImportJob, chunk: list[Good], rows_before: int) -> bool:
 
 def _write(job: ImportJob, checker: Checker, good: Good) -> bool:
     """Create or update one product; whether it is new."""
-    texts = checker.texts(good)
-    mine = Product.objects.select_related("shop").filter(shop=job.shop)
-    product = mine.filter(merchant_code=good.code).first() or mine.filter(merchant_code="", public_id=good.code).first()
+    texts, product = checker.texts(good), checker.known.get(good.code)
     is_new = product is None
     if product is None:
         product = products.create_in_tx(shop=job.shop, by=job.by, texts=texts, variants=[_variant(row) for _n, row in good.lines])
     else:
-        products.edit_in_tx(product=product, texts=replace(texts, merchant_code=product.merchant_code))
+        products.edit_in_tx(product=product, texts=texts)
     known = {sku.name: sku for sku in product.skus.all()}
     for _number, row in good.lines:
         sku = known.get(row.variant) or products.add_sku_in_tx(product=product, by=job.by, variant=_variant(row))
         _write_sku(sku, row, job.by)
-    state = sheets.STATES[good.lines[0][1].state]
+    state = sheets.STATES[good.lines[0][1].state or ""]
     if state is not None or is_new:
         Product.objects.filter(pk=product.pk).update(state=ProductState.ON_SALE if state is None else state)
     return is_new
 
 
 def _write_sku(sku: Sku, row: Row, by: User) -> None:
-    price_fen, list_price_fen = sheets.fen_of(row.price), sheets.fen_of(row.list_price) if row.list_price else None
+    price_fen = sheets.fen_of(row.price)
+    list_price_fen = sku.list_price_fen if row.list_price is None else sheets.fen_of(row.list_price) if row.list_price else None
     if price_fen is not None and (sku.price_fen, sku.list_price_fen) != (price_fen, list_price_fen):
         products.set_price_in_tx(sku=sku, by=by, price_fen=price_fen, list_price_fen=list_price_fen)
-    available = sheets.count_of(row.stock)
+    available = sheets.count_of(row.stock) if row.sets_stock else None
     if available is not None and available != sku.stock_available:
         stock.set_available_in_tx(sku_id=sku.pk, available=available)
 
@@ -256,7 +160,3 @@ def _goods(job: ImportJob) -> list[Good]:
         good = goods.setdefault(row.code or f"\x00{number}", Good(row.code, []))
         good.lines.append((number, row))
     return list(goods.values())
-
-
-def _error(row: int, column: str, problem: str, value: str) -> dict[str, Any]:
-    return {"row": row, "column": column, "problem": problem, "value": value[:80]}

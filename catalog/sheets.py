@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from decimal import Decimal, InvalidOperation
 
+from django.utils.translation import gettext as _
+
 from catalog.models import Product, ProductSource, ProductState, Shop
 from liveshop.refusals import Code, Refused
 
@@ -19,6 +21,7 @@ ALIASES = {
     "variant": "variant sku specs 规格 款式",
     "price": "price retail_price 售价 价格 单价",
     "stock": "stock 库存 数量",
+    "stock_was": "stock_was 导出时库存",
     "list_price": "list_price 划线价 原价",
     "category": "category category_l2 类目 分类",
     "belt": "belt 产业带",
@@ -28,7 +31,7 @@ ALIASES = {
     "state": "state 状态",
 }
 COLUMN_OF = {alias: column for column, aliases in ALIASES.items() for alias in aliases.split()}
-REQUIRED = ("code", "title", "price", "stock", "category")
+REQUIRED = ("code", "title", "price", "category")
 SOURCES = {"": ProductSource.ORIGIN, "origin": ProductSource.ORIGIN, "源头": ProductSource.ORIGIN, "源头好货": ProductSource.ORIGIN}
 SOURCES |= {"brand": ProductSource.BRAND, "品牌": ProductSource.BRAND, "品牌好货": ProductSource.BRAND}
 STATES = {"": None, "draft": ProductState.DRAFT, "草稿": ProductState.DRAFT, "on": ProductState.ON_SALE, "在售": ProductState.ON_SALE}
@@ -39,29 +42,40 @@ STATE_NAMES = {ProductState.DRAFT: "draft", ProductState.ON_SALE: "on", ProductS
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One SKU as the file says it, all texts; rows of the same code are one product."""
+    """One SKU as the file says it, all texts; rows of the same code are one product. None: the file has no such column."""
 
     code: str = ""
     title: str = ""
     variant: str = ""
     price: str = ""
     stock: str = ""
-    list_price: str = ""
+    stock_was: str | None = None
+    list_price: str | None = None
     category: str = ""
-    belt: str = ""
-    brief: str = ""
-    description: str = ""
-    source: str = ""
-    state: str = ""
+    belt: str | None = None
+    brief: str | None = None
+    description: str | None = None
+    source: str | None = None
+    state: str | None = None
+
+    @property
+    def sets_stock(self) -> bool:
+        """Whether the merchant wrote a stock: not what the export wrote there, for units were sold since."""
+        return bool(self.stock) and self.stock != self.stock_was
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
 
 
+def too_large() -> Refused:
+    """The refusal of a file over `LARGEST_BYTES`."""
+    return Refused(Code.INVALID, why="> 5 MB")
+
+
 def decode(raw: bytes) -> str:
     """UTF-8 with or without a mark, UTF-16 with one, else GB18030, as a Chinese Excel saves. Raises Refused(INVALID)."""
     if len(raw) > LARGEST_BYTES:
-        raise Refused(Code.INVALID, why="> 5 MB")
+        raise too_large()
     names = ["utf-16"] if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "gb18030"]
     for name in names:
         try:
@@ -78,7 +92,7 @@ def read(text: str) -> list[Row]:
         lines = lines.partition("\n")[2]
     head = lines.partition("\n")[0]
     delimiter = max(",\t;", key=head.count)
-    table = [row for row in csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter) if any(cell.strip() for cell in row)]
+    table = _table(lines, delimiter)
     header = [_column(cell) for cell in table[0]] if table else []
     missing = [column for column in REQUIRED if column not in header]
     if missing:
@@ -88,12 +102,20 @@ def read(text: str) -> list[Row]:
     return [_row(header, cells) for cells in table[1:]]
 
 
+def _table(lines: str, delimiter: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter)
+    try:
+        return [row for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:  # most often a quote that nobody closed
+        raise Refused(Code.INVALID, why=_("Line %(line)s: %(error)s") % {"line": reader.line_num, "error": error}) from error
+
+
 def write(rows: Iterable[Row]) -> str:
     """The rows as CSV with a byte order mark, so that Excel reads Chinese; no cell can become a formula."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    writer.writerows([harmless(cell) for cell in astuple(row)] for row in rows)
+    writer.writerows([harmless(cell or "") for cell in astuple(row)] for row in rows)
     return "\ufeff" + out.getvalue()
 
 
@@ -108,6 +130,7 @@ def rows_of(shop: Shop) -> Iterable[Row]:
                 variant=sku.name,
                 price=f"{sku.price_fen / 100:.2f}",
                 stock=str(sku.stock_available),
+                stock_was=str(sku.stock_available),
                 list_price=f"{sku.list_price_fen / 100:.2f}" if sku.list_price_fen else "",
                 category=product.category.name,
                 belt=product.belt.name if product.belt else "",

@@ -1,12 +1,14 @@
 """CSV both ways: what Excel writes is read, what we write comes back equal, and a wrong row stops only its product."""
 
+from pathlib import Path
+
 import pytest
 from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import imports, sheets
-from catalog.models import Category, ImportJob, PriceChange, Product, Sku
+from catalog.models import Belt, Category, ImportJob, PriceChange, Product, ProductSource, Sku
 from catalog.sheets import Row
 from catalog.tasks import import_goods
 from liveshop.refusals import Refused
@@ -105,6 +107,66 @@ class TestImport:
         sku.refresh_from_db()
         assert (sku.stock_available, sku.stock_held, sku.stock_sold, sku.stock_total) == (40, 7, 3, 50)
 
+    def full(self, shop) -> Sku:
+        """A product with everything a merchant can write, as it is exported."""
+        belt = Belt.objects.create(slug="luochuan", name="洛川苹果带", name_en="Luochuan", region="陕西")
+        self.job(shop)
+        product = Product.objects.get()
+        Product.objects.update(brief="脆甜", description="高原日照", belt=belt, source=ProductSource.BRAND)
+        sku = product.skus.get(name="5斤")
+        Sku.objects.filter(pk=sku.pk).update(list_price_fen=4990)
+        return sku
+
+    def test_columns_that_are_not_there_change_nothing(self, shop):
+        sku = self.full(shop)
+        Sku.objects.filter(pk=sku.pk).update(list_price_fen=3990)  # it was asked before
+        before = Product.objects.values("brief", "description", "belt", "source", "state").get()
+        job = self.job(shop, "code,title,variant,price,category\nA1,洛川红富士,5斤,38,水果\n")
+        sku.refresh_from_db()
+        assert (job.errors, job.updated_count) == ([], 1)
+        assert Product.objects.values("brief", "description", "belt", "source", "state").get() == before
+        assert (sku.product.title, sku.price_fen, sku.list_price_fen, sku.stock_available) == ("洛川红富士", 3800, 3990, 100)
+
+    def test_the_dry_run_says_what_empty_columns_take_away(self, shop):
+        sku = self.full(shop)
+        text = "code,title,variant,price,category,brief,belt,list_price\nA1,洛川苹果,5斤,39.90,水果,,,\n"
+        preview = imports.preview(imports.start(shop=shop, by=shop.owner, raw=text.encode(), file_name="x.csv"))
+        assert preview.emptied == {"brief": 1, "belt": 1, "list_price": 1}
+        self.job(shop, text)
+        sku.refresh_from_db()
+        assert (sku.product.brief, sku.product.belt, sku.product.description, sku.list_price_fen) == ("", None, "高原日照", None)
+
+    def test_an_export_taken_before_sales_brings_nothing_back(self, shop):
+        sku = self.full(shop)
+        text = sheets.write(sheets.rows_of(shop))
+        Sku.objects.filter(pk=sku.pk).update(stock_available=97, stock_sold=3)
+        assert imports.preview(imports.start(shop=shop, by=shop.owner, raw=text.encode(), file_name="x.csv")).stock == []
+        self.job(shop, text)
+        sku.refresh_from_db()
+        assert (sku.stock_available, sku.stock_sold, sku.stock_total) == (97, 3, 100)
+
+    def test_a_stock_that_was_written_is_set_and_told_before(self, shop):
+        sku = self.full(shop)
+        Sku.objects.filter(pk=sku.pk).update(stock_available=97, stock_sold=3)
+        text = sheets.write(sheets.rows_of(shop)).replace(",97,97,", ",120,97,")
+        preview = imports.preview(imports.start(shop=shop, by=shop.owner, raw=text.encode(), file_name="x.csv"))
+        assert [(move.name, move.before, move.after) for move in preview.stock] == [("洛川苹果 5斤", 97, 120)]
+        for _ in range(2):
+            self.job(shop, text)
+            sku.refresh_from_db()
+            assert (sku.stock_available, sku.stock_sold, sku.stock_total) == (120, 3, 123)
+
+    def test_new_goods_need_a_stock(self, shop):
+        job = self.job(shop, "code,title,variant,price,category\nZ9,新梨,,38,水果\n")
+        assert [(e["row"], e["column"], e["problem"]) for e in job.errors] == [(2, "stock", "missing")]
+        assert not Product.objects.exists()
+
+    def test_a_quote_that_nobody_closed_is_told_with_its_line(self, shop):
+        text = 'code,title,price,stock,category\nA1,"洛川' + "苹果" * 80_000 + "\n"
+        with pytest.raises(Refused) as refusal:
+            imports.start(shop=shop, by=shop.owner, raw=text.encode(), file_name="x.csv")
+        assert "第 2 行" in refusal.value.facts["why"]
+
     def test_a_killed_job_goes_on_where_it_was(self, shop, monkeypatch):
         text = "code,title,price,stock,category\n" + "".join(f"P{n},苹果{n},9.9,5,Fruit\n" for n in range(120))
         job = imports.start(shop=shop, by=shop.owner, raw=text.encode(), file_name="x.csv")
@@ -125,6 +187,33 @@ class TestImport:
         job.refresh_from_db()
         assert (job.rows_done, job.created_count, job.updated_count, Product.objects.count()) == (120, 120, 0, 120)
         assert job.finished_at
+
+    def test_a_real_catalogue_comes_in_with_a_few_rows_spoilt(self, shop, monkeypatch):
+        """75 goods of litemall's demo shop (see NOTICE), and six rows as merchants spoil them."""
+        text = (Path(__file__).parent / "data" / "litemall.csv").read_text()
+        for n, name in enumerate(sorted({line.split(",")[6] for line in text.splitlines()[1:]})):
+            Category.objects.create(slug=f"c{n}", name=name)
+        spoilt = {
+            "X1,,一件,9.9,5,,家饰,\n": (82, "title", "missing"),
+            "X2,布艺靠垫,一件,九块九,5,,家饰,\n": (83, "price", "price"),
+            "X3,布艺靠垫,一件,9.9,很多,,家饰,\n": (84, "stock", "stock"),
+            "X4,布艺靠垫,一件,9.9,5,,家居百货,\n": (85, "category", "category"),
+            "X5,全网最低靠垫,一件,9.9,5,,家饰,\n": (86, "title", "word"),
+            "X6,布艺靠垫,一件,9.9,5,99,家饰,\n": (87, "list_price", "struck"),
+        }
+        seen, real = [], imports._import_chunk
+
+        def watched(job, *args):
+            seen.append(ImportJob.objects.get(pk=job.pk).rows_done)
+            return real(job, *args)
+
+        monkeypatch.setattr(imports, "_import_chunk", watched)
+        job = self.job(shop, text + "".join(spoilt))
+        assert [(e["row"], e["column"], e["problem"]) for e in job.errors] == list(spoilt.values())
+        assert (job.created_count, job.rows_done, job.rows_total, Product.objects.count()) == (75, 86, 86, 75)
+        assert len(seen) == 2, "the page has something to show on the way"
+        assert 0 == seen[0] < seen[1] < 86
+        assert self.job(shop, text).updated_count == 75
 
     def test_two_workers_at_one_job_import_every_row_once(self, shop, monkeypatch):
         text = "code,title,price,stock,category\n" + "".join(f"P{n},苹果{n},9.9,5,Fruit\n" for n in range(60))
