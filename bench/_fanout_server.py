@@ -20,8 +20,9 @@ from django.core.asgi import get_asgi_application
 from django.urls import path
 
 from rooms.realtime.frames import frame
-from rooms.realtime.hub import hub, publish
+from rooms.realtime.hub import hub
 from rooms.realtime.members import Lane
+from rooms.realtime.posting import publish
 from rooms.routing import websocket_urlpatterns
 
 EVENT_BYTES = 250

@@ -11,7 +11,7 @@ from campaigns.memory import Kind, Target
 from campaigns.outcomes import ClaimOutcome, Tap, from_row
 from liveshop.leaving import until
 from liveshop.refusals import Code
-from rooms.realtime import hub
+from rooms.realtime import posting
 
 ANSWER_S = 20.0
 
@@ -69,7 +69,7 @@ def _judge_alone(target: Target, tap: Tap) -> ClaimOutcome:
             cursor.execute(judging.COUNTS[target.kind], [target.pk])
             counted = cursor.fetchone()
     if counted is not None and counted[0] is not None:
-        hub.publish(counted[0], bars={counted[1]: list(counted[2:])})
+        posting.publish(counted[0], bars={counted[1]: list(counted[2:])})
     if answer.is_won and answer.facts.get("is_last"):
         announcements.sold_out(target)
     return answer

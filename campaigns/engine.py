@@ -26,7 +26,8 @@ from campaigns.queues import Answer, Ask, Queue
 from liveshop import bus
 from liveshop.ids import public_id
 from liveshop.refusals import Code
-from rooms.realtime import hub
+from rooms.realtime import posting
+from rooms.realtime.hub import hub
 
 MAX_BATCH = 1000
 FLUSHERS = 2
@@ -297,8 +298,8 @@ class ClaimEngine:
         unseen = self.memory.unseen.pop(target, 0)
         if unseen and target.kind is Kind.DEAL:
             await line.execute(judging.COUNT_UNSEEN, (unseen, target.pk))
-        if hub.hub.loop is not asyncio.get_running_loop():
+        if hub.loop is not asyncio.get_running_loop():
             return  # no socket has joined this process
         for room_id, name, *counts in await line.rows(judging.COUNTS[target.kind], (target.pk,)):
             if room_id is not None:
-                hub.publish(room_id, bars={name: counts})
+                posting.publish(room_id, bars={name: counts})

@@ -16,7 +16,7 @@ from catalog import words
 from liveshop.refusals import Code, Refused
 from rooms import follows, wordlist
 from rooms.models import ChatKind, ChatLine, ChatState, Room, Show, ShowState
-from rooms.realtime import hub
+from rooms.realtime import posting
 
 MAX_CHARS = 100
 HISTORY = 50
@@ -63,13 +63,10 @@ def recent(room: "Room | int", limit: int = HISTORY, before: str = "") -> list[C
     return list(reversed(lines.order_by("-pk")[:limit]))
 
 
-def after(room: "Room | int", public_id: str, limit: int = HISTORY) -> list[ChatLine]:
-    """The newest shown lines after a known one, oldest first; for an unknown one the newest at all."""
-    known = ChatLine.objects.filter(public_id=public_id).values_list("pk", flat=True).first()
-    lines = shown(room)
-    if known:
-        lines = lines.filter(pk__gt=known)
-    return list(reversed(lines.order_by("-pk")[:limit]))
+def deleted(room_id: int, among: int) -> list[str]:
+    """The public ids of those of the room's latest `among` lines that were taken away."""
+    latest = ChatLine.objects.filter(room_id=room_id).order_by("-pk").values("pk")[:among]
+    return list(ChatLine.objects.filter(pk__in=latest, state=ChatState.DELETED).values_list("public_id", flat=True))
 
 
 def as_news(line: ChatLine) -> dict[str, Any]:
@@ -119,7 +116,7 @@ def _take_turn_in_tx(room: Room, user: User, wait_s: float) -> None:
 
 def _tell(line: ChatLine) -> None:
     if line.state == ChatState.SHOWN:
-        hub.publish(line.room_id, chat=[as_news(line)])
+        posting.publish(line.room_id, chat=[as_news(line)])
     elif line.state == ChatState.HELD:
         html = render_to_string("rooms/_held_line.html", {"line": line})
-        hub.publish_staff(line.room_id, {"held": [{"id": line.public_id, "html": html}]})
+        posting.publish_staff(line.room_id, {"held": [{"id": line.public_id, "html": html}]})

@@ -9,8 +9,8 @@ from liveshop.threads import in_thread
 from rooms import chat as talk
 from rooms import presence
 from rooms.models import ChatState, Room
-from rooms.realtime import recovery
 from rooms.realtime.connection import Connection
+from rooms.realtime.hub import hub
 from rooms.realtime.meter import meter
 
 MAX_LIKES = 60
@@ -40,8 +40,8 @@ async def catch_up(connection: Connection, payload: dict[str, Any]) -> dict[str,
     seq = payload.get("seq")
     since = seq if isinstance(seq, int) and not isinstance(seq, bool) else -1
     last_line = str(payload.get("chat") or "")[:16]
-    missed = await in_thread(recovery.catch_up)(connection.room_id, since, last_line, connection.language)
-    return {"t": "state", "kind": "caught_up", **missed}
+    reading = await hub.reading(connection.room_id, connection.language)
+    return {"t": "state", "kind": "caught_up", **reading.since(since, last_line)}
 
 
 async def beat(connection: Connection, payload: dict[str, Any]) -> None:

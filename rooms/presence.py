@@ -80,6 +80,13 @@ def take_channels(room_id: int, people: list[str]) -> dict[str, str]:
         return {person: known.pop(person) for person in dict.fromkeys(people) if person in known}
 
 
+def put_back(room_id: int, people: list[str], channels: dict[str, str]) -> None:
+    """What was taken could not be written: it is taken again."""
+    with _lock:
+        _joined[room_id][:0] = people
+        _channels[room_id] |= channels
+
+
 def rooms_joined() -> set[int]:
     """Rooms that somebody entered since `take_joined`."""
     with _lock:

@@ -92,7 +92,7 @@ def catchup(request: HttpRequest, slug: str) -> JsonResponse:
     place = _allowed(request, slug, Power.WATCH)
     given = request.GET.get("seq", "")
     seq = int(given) if given.isdecimal() and len(given) < 19 else -1
-    missed = recovery.catch_up(place.pk, seq, request.GET.get("chat", "")[:16], get_language() or settings.LANGUAGE_CODE)
+    missed = recovery.read(place.pk, get_language() or settings.LANGUAGE_CODE).since(seq, request.GET.get("chat", "")[:16])
     return JsonResponse({"t": "state", "kind": "caught_up", "now": server_ms(), **missed})
 
 

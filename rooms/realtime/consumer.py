@@ -22,19 +22,18 @@ from liveshop.refusals import Code, Refused, as_json
 from liveshop.threads import in_thread
 from rooms import presence
 from rooms.models import Room
-from rooms.realtime import sinks
+from rooms.realtime import closes, sinks
 from rooms.realtime.connection import Connection
 from rooms.realtime.figures import JOINS, REFUSED_JOINS
 from rooms.realtime.frames import frame
-from rooms.realtime.gate import CLOSE_TOO_MANY, gate
-from rooms.realtime.hub import LocalRoom, hub
+from rooms.realtime.gate import gate
+from rooms.realtime.hub import hub
+from rooms.realtime.localroom import LocalRoom
 from rooms.realtime.members import Lane, Member
 from rooms.realtime.meter import meter
 from rooms.realtime.sinks import Send, sink_for
 from rooms.realtime.tickets import BadTicket, Ticket, read
 
-CLOSE_TICKET = 4001
-CLOSE_ABUSE = 4009  # Daphne sends no code of the protocol itself
 MAX_CHARS = 4096
 MAX_COMMANDS = 40  # in any ten seconds; a person tapping as fast as she can stays below
 WINDOW_S = 10.0
@@ -51,7 +50,7 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
     try:
         ticket = read(query.get("ticket", [""])[0], scope["url_route"]["kwargs"]["room"])
     except BadTicket:
-        await send({"type": "websocket.close", "code": CLOSE_TICKET})
+        await send({"type": "websocket.close", "code": closes.TICKET})
         return
     structlog.contextvars.bind_contextvars(room=ticket.room_public_id, socket=uuid.uuid4().hex[:8])
     await hub.start()
@@ -62,7 +61,7 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
     inside = {"person": ticket.person, "address": (scope.get("client") or [""])[0]}
     if not gate.enter(**inside):
         REFUSED_JOINS.inc()
-        await sinks.close(send, CLOSE_TOO_MANY)
+        await sinks.close(send, closes.TOO_MANY)
         return
     try:
         await _attend(ticket, send, receive)
@@ -144,7 +143,7 @@ class Session:
                 if not self.member.is_closing:  # no answer could follow the close code: she asks the next process
                     self._take(message.get("text"))
                 if self.strikes > MAX_STRIKES:
-                    await self.member.close(CLOSE_ABUSE)
+                    await self.member.close(closes.ABUSE)
                     return
         finally:
             for task in self.at_work:

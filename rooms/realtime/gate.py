@@ -9,7 +9,6 @@ from collections import Counter
 
 from django.conf import settings
 
-CLOSE_TOO_MANY = 4029
 SPREAD_LEAST_S, SPREAD_MOST_S = 3, 30
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
 
@@ -16,53 +16,23 @@ from accounts import sanctions
 from liveshop import bus
 from liveshop.clock import now, server_ms
 from liveshop.threads import in_thread
-from rooms.realtime import recovery
-from rooms.realtime.frames import Frame, frame
+from rooms.realtime import closes, recovery
+from rooms.realtime.frames import frame
 from rooms.realtime.gate import gate
-from rooms.realtime.layer import Layer, by_database
+from rooms.realtime.layer import Layer
+from rooms.realtime.localroom import LocalRoom
 from rooms.realtime.members import Lane, Member
+from rooms.realtime.recovery import Reading
 from rooms.realtime.tickets import Ticket
-from rooms.realtime.ticks import Tick
 from rooms.realtime.voided import VoidedTickets
 
 log = structlog.get_logger(__name__)
 RENDERERS = 3  # threads that may draw panels at once, so that a burst of pins cannot take every database connection
 BUS_WAIT_S = 5
 RETRY_S = 1
-CLOSE_BANNED = 4003
-CLOSE_SLOW = 4008
-CLOSE_LOGGED_OUT = 4010
-CLOSE_RENEW = 4001  # what the ticket says of her has changed: the page asks for a new one
-CLOSE_RESTART = 1012
 SEND_AWAY_S = 3.0
 SEND_AWAY_AT_ONCE = 50
-_CODES = {"logged_out": CLOSE_LOGGED_OUT, "changed": CLOSE_RENEW}
-
-
-class LocalRoom:
-    """The sockets of one room in this process, by language, and what its next tick will carry."""
-
-    def __init__(self, room_id: int) -> None:
-        self.room_id = room_id
-        self.members: dict[str, set[Member]] = defaultdict(set)
-        self.seq = 0
-        self.numbering: asyncio.Task[None] | None = None
-        self.tick = Tick()
-        self.told_spread_ms = gate.spread_ms
-        self.timer: asyncio.TimerHandle | None = None
-        self.drawing = asyncio.Lock()
-        self.wanted: set[str] = set()
-        self.wanted_seq = 0
-        self.wanted_kind = ""
-
-    def everyone(self) -> list[Member]:
-        return [member for members in self.members.values() for member in members]
-
-    def send(self, built: Frame, lane: Lane, *, staff_only: bool = False) -> None:
-        for members in self.members.values():
-            for member in members:
-                if not staff_only or member.ticket.is_staff:
-                    member.offer(built, lane)
+_CODES = {"logged_out": closes.LOGGED_OUT, "changed": closes.TICKET}
 
 
 class Hub:
@@ -72,7 +42,7 @@ class Hub:
         self.rooms: dict[int, LocalRoom] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         self._starting: asyncio.Task[None] | None = None
-        self.layer = Layer(self._on_news, lambda: self._spawn(self._refresh_all()))
+        self.layer = Layer(self._on_news, lambda: self.spawn(self._refresh_all()))
         self._tasks: set[asyncio.Task[Any]] = set()
         self._renderers = asyncio.Semaphore(RENDERERS)
         self._voided = VoidedTickets()
@@ -83,7 +53,7 @@ class Hub:
         loop = asyncio.get_running_loop()
         if self.loop is not loop:
             self.loop = loop
-            self._starting = loop.create_task(self._start())
+            self._starting = loop.create_task(self._start(), context=Context())
         if self._starting is not None:
             await self._starting
 
@@ -94,7 +64,7 @@ class Hub:
         bus.subscribe("talk", self._on_talk)
         bus.subscribe("news", self._on_news)
         bus.subscribe("yours", self._on_yours)
-        bus.subscribe(bus.RECONNECTED, lambda _: self._spawn(self._refresh_all()))
+        bus.subscribe(bus.RECONNECTED, lambda _: self.spawn(self._refresh_all()))
         bus.bus.start()
         # A number read before we listen could hide an event committed in between; a bus that comes later refreshes every room.
         with suppress(TimeoutError):
@@ -107,11 +77,11 @@ class Hub:
         room_id = member.ticket.room
         room = self.rooms.get(room_id)
         if room is None:
-            room = self.rooms[room_id] = LocalRoom(room_id)
+            room = self.rooms[room_id] = LocalRoom(room_id, self._read)
             # Before the wait: a ban, an event or another's leaving meanwhile must find this socket here.
-            room.members[member.ticket.language].add(member)
+            room.add(member)
             await self.layer.enter(room_id)
-        room.members[member.ticket.language].add(member)
+        room.add(member)
         return room
 
     async def leave(self, member: Member) -> None:
@@ -119,7 +89,7 @@ class Hub:
         room = self.rooms.get(member.ticket.room)
         if room is None:
             return
-        room.members[member.ticket.language].discard(member)
+        room.remove(member)
         if not any(room.members.values()):
             if room.timer:
                 room.timer.cancel()
@@ -131,7 +101,7 @@ class Hub:
     def holds(self, room_id: int, person: str) -> bool:
         """Whether this person has a socket in the room in this process."""
         room = self.rooms.get(room_id)
-        return room is not None and any(member.ticket.person == person for member in room.everyone())
+        return room is not None and room.holds(person)
 
     def note(self, room_id: int, **news: Any) -> None:
         """Put talk or ambience into the room's next tick in this process; `news` as `Tick.add` takes it."""
@@ -162,23 +132,31 @@ class Hub:
                 member.offer(lean, Lane.TALK)
             if member.can_recover():
                 member.is_behind = False
-                self._spawn(self._snapshot(room, member))
+                self.spawn(self._snapshot(room, member))
             elif member.is_stuck():
                 log.info("socket_too_slow", room=room.room_id, waiting=member.sink.backlog())
-                self._spawn(member.close(CLOSE_SLOW))
+                self.spawn(member.close(closes.SLOW))
         # A quiet room has no other tick that could help a socket which fell behind.
         if room.tick.has_more or any(member.is_behind or member.stuck_since for member in room.everyone()):
             self.note(room.room_id)
 
     async def _snapshot(self, room: LocalRoom, member: Member) -> None:
         try:
-            async with self._renderers:
-                snapshot = await in_thread(recovery.snapshot)(room.room_id, member.ticket.language)
+            reading = await room.reading(member.ticket.language)
         except Exception:
             await asyncio.sleep(RETRY_S)
             self._fall_behind(room, [member])
             raise
-        member.offer(frame({"t": "snap", "now": server_ms(), **snapshot}), Lane.STATE)
+        member.offer(reading.snapshot, Lane.STATE)
+
+    async def _read(self, room_id: int, language: str) -> Reading:
+        async with self._renderers:
+            return await in_thread(recovery.read)(room_id, language)
+
+    async def reading(self, room_id: int, language: str) -> Reading:
+        """The room as it is, read after this was asked."""
+        room = self.rooms.get(room_id)
+        return await (room.reading(language) if room else self._read(room_id, language))
 
     def _on_event(self, notice: dict[str, Any]) -> None:
         room = self.rooms.get(notice["room"])
@@ -187,7 +165,7 @@ class Hub:
         room.wanted.update(notice["panels"])
         room.wanted_seq = max(room.wanted_seq, notice["seq"])
         room.wanted_kind = notice["kind"]
-        self._spawn(self._draw(room))
+        self.spawn(self._draw(room))
 
     async def _draw(self, room: LocalRoom) -> None:
         """Draw all panels touched so far once a language and send them at once; events that came meanwhile ride along or follow."""
@@ -224,16 +202,16 @@ class Hub:
 
     def _on_kill(self, notice: dict[str, Any]) -> None:
         """A ban or a log-out ends the matching sockets now, and voids the tickets they could come back with."""
-        code = _CODES.get(notice.get("reason", ""), CLOSE_BANNED)
+        code = _CODES.get(notice.get("reason", ""), closes.REFUSED)
         self._voided.note(notice, code)
         for room in list(self.rooms.values()):
             for member in room.everyone():
                 if self._voided.code_for(member.ticket):
-                    self._spawn(member.close(code))
+                    self.spawn(member.close(code))
 
     def refusal_of(self, ticket: Ticket) -> int:
         """The close code for whoever may not join now: the process is leaving, or a ban or log-out voided the ticket; 0: she may."""
-        return CLOSE_RESTART if self.is_leaving else self._voided.code_for(ticket)
+        return closes.RESTART if self.is_leaving else self._voided.code_for(ticket)
 
     async def send_away(self) -> None:
         """Close every socket with a code that makes its page come back, a few at a time: the other processes take them in turn."""
@@ -242,7 +220,7 @@ class Hub:
         pause_s = min(0.05, SEND_AWAY_S * SEND_AWAY_AT_ONCE / max(len(members), 1))
         for start in range(0, len(members), SEND_AWAY_AT_ONCE):
             await asyncio.gather(
-                *[member.send_away(CLOSE_RESTART) for member in members[start : start + SEND_AWAY_AT_ONCE]], return_exceptions=True
+                *[member.send_away(closes.RESTART) for member in members[start : start + SEND_AWAY_AT_ONCE]], return_exceptions=True
             )
             await asyncio.sleep(pause_s)
 
@@ -271,7 +249,7 @@ class Hub:
         if notice.get("gone"):
             self.note(notice["room"], gone=notice["gone"])
         if notice.get("shown"):
-            self._spawn(self._show_lines(notice["room"], notice["shown"]))
+            self.spawn(self._show_lines(notice["room"], notice["shown"]))
 
     async def _show_lines(self, room_id: int, public_ids: list[str]) -> None:
         lines = await in_thread(recovery.lines)(room_id, public_ids)
@@ -290,8 +268,10 @@ class Hub:
         elif message["type"] == "hub.staff":
             self.tell_staff(message["room"], message["message"])
 
-    def _spawn(self, errand: Any) -> None:
-        task = asyncio.ensure_future(errand)
+    def spawn(self, errand: Any) -> None:
+        """Run it in this loop; a failure is logged."""
+        # Whoever caused it: an errand of the hub belongs to no one socket's log lines.
+        task = asyncio.get_running_loop().create_task(errand, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -312,31 +292,6 @@ async def refuse_joins() -> None:
 async def send_away() -> None:
     """Close this process's sockets."""
     await hub.send_away()
-
-
-def publish(room_id: int, **news: Any) -> None:
-    """Talk or ambience for a room in every process, from any thread; the database has what must not be lost."""
-    _post({"type": "hub.note", "room": room_id, "news": news})
-
-
-def publish_staff(room_id: int, message: dict[str, Any]) -> None:
-    """A frame for the operators of a room in every process, from any thread."""
-    _post({"type": "hub.staff", "room": room_id, "message": message})
-
-
-def _post(message: dict[str, Any]) -> None:
-    if hub.loop is None or not hub.loop.is_running():
-        by_database(message)  # a worker or a command beside the server processes
-        return
-    errand = hub.layer.send(message)
-    try:
-        here = asyncio.get_running_loop()
-    except RuntimeError:
-        here = None
-    if here is hub.loop:
-        hub._spawn(errand)
-    else:
-        asyncio.run_coroutine_threadsafe(errand, hub.loop)
 
 
 def _sent_away_lately() -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
+from contextvars import Context
 
 import structlog
 from django.db import connection, transaction
@@ -12,7 +13,8 @@ from django.db.models.functions import Greatest
 from liveshop.threads import in_thread
 from rooms import presence, stats
 from rooms.models import ChatLine, Show, ShowState, ShowViewer
-from rooms.realtime.hub import hub, publish
+from rooms.realtime.hub import hub
+from rooms.realtime.posting import publish
 
 BEAT_S = 0.5
 WRITE_S = 5.0
@@ -33,7 +35,7 @@ class Meter:
     def start(self) -> None:
         """Begin in the running loop; later calls do nothing."""
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
     def like(self, room_id: int, person: str, count: int) -> int:
         """Count taps, at most `MAX_LIKES_PER_S` a person and second; returns how many counted."""
@@ -72,11 +74,23 @@ class Meter:
 
     async def _tell_likes(self) -> None:
         pending, self.likes = self.likes, defaultdict(int)
-        for room_id, count in pending.items():
-            if count:
-                self._minute_likes[room_id] += count
-                total = await in_thread(add_likes)(room_id, count)
-                publish(room_id, numbers={"likes": total})
+        try:
+            while pending:
+                room_id, count = pending.popitem()
+                if count:
+                    publish(room_id, numbers={"likes": await self._add_likes(room_id, count)})
+        finally:
+            for room_id, count in pending.items():
+                self.likes[room_id] += count
+
+    async def _add_likes(self, room_id: int, count: int) -> int:
+        try:
+            total = await in_thread(add_likes)(room_id, count)
+        except Exception:
+            self.likes[room_id] += count  # the next beat tries again
+            raise
+        self._minute_likes[room_id] += count
+        return total
 
     def _tell_online(self, counts: dict[int, int]) -> None:
         for room_id, online in counts.items():
@@ -86,20 +100,18 @@ class Meter:
                 hub.note(room_id, numbers={"online": online})
 
     def _write(self, room_id: int) -> None:
-        """Views, viewers, peak and the minute's row of the running show."""
-        joined = presence.take_joined(room_id)
-        channels = presence.take_channels(room_id, joined)
+        """What happened here since the last time goes to the running show; what the database did not take is told again."""
+        came = presence.take_joined(room_id)
+        channels = presence.take_channels(room_id, came)
         likes = self._minute_likes.pop(room_id, 0)
-        show = Show.objects.filter(room_id=room_id, state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).first()
-        if show is None:
-            return
         online = presence.online(room_id)
-        views = write_visits(show.pk, joined, online, channels)
-        chats = ChatLine.objects.filter(show=show).count() - show.chat_count
-        if chats > 0:
-            Show.objects.filter(pk=show.pk).update(chat_count=F("chat_count") + chats)
-        stats.add_to_minute(show_id=show.pk, joins=len(joined), likes=likes, chats=max(0, chats), online=online)
-        if views != self._told.get(room_id, (-1, -1))[1]:
+        try:
+            views = write_figures(room_id, came, channels, likes=likes, online=online)
+        except Exception:
+            presence.put_back(room_id, came, channels)
+            self._minute_likes[room_id] += likes
+            raise
+        if views is not None and views != self._told.get(room_id, (-1, -1))[1]:
             self._told[room_id] = (online, views)
             publish(room_id, numbers={"views": views, "online": online})
 
@@ -122,19 +134,34 @@ def add_likes(room_id: int, count: int) -> int:
     return int(row[0]) if row else 0
 
 
-def write_visits(show_id: int, people: list[str], online: int, channels: dict[str, str]) -> int:
-    """Count entries, new people and the peak; returns the show's views (人次)."""
+def write_figures(room_id: int, came: list[str], channels: dict[str, str], *, likes: int = 0, online: int = 0) -> int | None:
+    """Entries, new people, peak, talk and the minute's row of the running show in one step; its views (人次), None without a show."""
     with transaction.atomic():
-        before = ShowViewer.objects.filter(show_id=show_id).count() if people else 0
-        ShowViewer.objects.bulk_create(
-            [ShowViewer(show_id=show_id, person=person, channel=channels.get(person, "")) for person in dict.fromkeys(people)],
-            ignore_conflicts=True,
+        # Locked before anything is counted: of two processes that write at once the second sees what the first has added.
+        running = Show.objects.filter(room_id=room_id, state__in=[ShowState.LIVE, ShowState.INTERRUPTED])
+        show = running.select_for_update(no_key=True).first()
+        if show is None:
+            return None
+        new = _note_people(show, came, channels)
+        chats = max(0, ChatLine.objects.filter(show=show).count() - show.chat_count)
+        Show.objects.filter(pk=show.pk).update(
+            view_count=F("view_count") + len(came),
+            viewer_count=F("viewer_count") + new,
+            chat_count=F("chat_count") + chats,
+            peak_online=Greatest("peak_online", online),
         )
-        new = ShowViewer.objects.filter(show_id=show_id).count() - before if people else 0
-        Show.objects.filter(pk=show_id).update(
-            view_count=F("view_count") + len(people), viewer_count=F("viewer_count") + new, peak_online=Greatest("peak_online", online)
-        )
-    return int(Show.objects.values_list("view_count", flat=True).get(pk=show_id))
+        stats.add_to_minute(show_id=show.pk, joins=len(came), likes=likes, chats=chats, online=online)
+    return show.view_count + len(came)
+
+
+def _note_people(show: Show, came: list[str], channels: dict[str, str]) -> int:
+    """How many of them the show had not seen."""
+    if not came:
+        return 0
+    before = ShowViewer.objects.filter(show=show).count()
+    people = [ShowViewer(show=show, person=person, channel=channels.get(person, "")) for person in dict.fromkeys(came)]
+    ShowViewer.objects.bulk_create(people, ignore_conflicts=True)
+    return ShowViewer.objects.filter(show=show).count() - before
 
 
 meter = Meter()

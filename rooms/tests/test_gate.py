@@ -7,6 +7,7 @@ import pytest
 
 from rooms.realtime import hub as hubs
 from rooms.realtime.gate import Gate
+from rooms.realtime.localroom import LocalRoom
 
 HOME, OFFICE = "8.8.8.8", "9.9.9.9"
 
@@ -78,7 +79,8 @@ def test_a_room_hears_of_another_spread_once(monkeypatch):
     )
     gate = SimpleNamespace(spread_ms=3_000)
     monkeypatch.setattr(hubs, "gate", gate)
-    hub, room = hubs.Hub(), hubs.LocalRoom(1)
+    hub = hubs.Hub()
+    room = LocalRoom(1, hub.reading)
     room.members["en"] = [member]
     for gate.spread_ms in (3_000, 7_000, 7_000, 3_000):
         hub._flush(room)

@@ -73,7 +73,7 @@ def test_who_came_from_a_screen_is_written_down_once_and_told_to_the_anchor(clie
     presence.enter(room.pk, "d:feed")
     meter.meter._write(room.pk)
     presence.leave(room.pk, "d:feed")
-    meter.write_visits(show.pk, ["d:feed"], 1, {"d:feed": "tv"})
+    meter.write_figures(room.pk, ["d:feed"], {"d:feed": "tv"})
     assert dict(ShowViewer.objects.values_list("person", "channel")) == {"d:scanned": "tv", "d:feed": ""}
     client.force_login(room.anchor)
     assert "大屏扫码来的人" in client.get(f"/studio/axia/shows/{show.public_id}").content.decode()

@@ -21,7 +21,6 @@ BACKLOG_BYTES = 3_000_000  # some seconds of a rich stream; beyond it a viewer s
 BACKLOG_PARTS_MS = 4000
 PATIENCE_S = 10.0
 CLOSING_S = 5.0  # for the close code to go out and be answered
-CLOSE_SLOW = 4008
 
 
 @dataclass(slots=True)

@@ -10,15 +10,13 @@ from urllib.parse import parse_qs
 import structlog
 from django.conf import settings
 
+from rooms.realtime import closes
 from rooms.realtime.frames import frame
 from rooms.realtime.sinks import PortableSink, Send, Sink, sink_for
 from rooms.realtime.tickets import BadTicket, Ticket, read
 from rooms.video import addresses, packets
 from rooms.video.channel import Channel, Viewer
 
-CLOSE_TICKET = 4001
-CLOSE_FULL = 4029
-CLOSE_ABUSE = 4009
 MAX_FROM_ONE = 8  # windows of one person
 ROOM = re.compile(r"[A-Za-z0-9_-]{1,16}")
 MAX_SAID = 50  # viewers have nothing to say
@@ -79,7 +77,7 @@ async def watch(scope: dict[str, Any], receive: Any, send: Send, source: Source)
         try:
             ticket = read(parse_qs(scope["query_string"].decode("ascii", "replace")).get("ticket", [""])[0], room)
         except BadTicket:
-            await send({"type": "websocket.close", "code": CLOSE_TICKET})
+            await send({"type": "websocket.close", "code": closes.TICKET})
             return
         if refusal := source.refusal_of(ticket):
             await send({"type": "websocket.close", "code": refusal})
@@ -92,7 +90,7 @@ async def watch(scope: dict[str, Any], receive: Any, send: Send, source: Source)
     viewer = Viewer(ticket, media_sink(send), close)
     try:
         if ticket and _is_full(channel, ticket):
-            await viewer.close(CLOSE_FULL)
+            await viewer.close(closes.TOO_MANY)
             return
         channel.join(viewer, whole=is_relay)
         if is_relay:
@@ -153,7 +151,7 @@ async def _listen(receive: Any, viewer: Viewer) -> None:
     while (await receive())["type"] != "websocket.disconnect":
         said += 1
         if said > MAX_SAID:
-            await viewer.close(CLOSE_ABUSE)
+            await viewer.close(closes.ABUSE)
             return
 
 

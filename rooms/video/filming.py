@@ -19,6 +19,7 @@ from django.utils import translation
 from liveshop.refusals import Refused, explain
 from liveshop.threads import in_thread
 from rooms.models import Room
+from rooms.realtime import closes
 from rooms.realtime.sinks import Send
 from rooms.video import aac, cameras, flv, h264, reasons
 from rooms.video.broadcast import Broadcast
@@ -35,7 +36,6 @@ MAX_WAITING = 8 << 20
 MAX_UNIT = 4 << 20
 MAX_CLOCK_MS = 2.0**42  # a century; a browser begins at nought
 SILENCE_S = 15.0
-CLOSE_TICKET, CLOSE_REFUSED, CLOSE_OVER = 4001, 4003, 4000
 Cut = Callable[[str], None]
 log = structlog.get_logger(__name__)
 
@@ -57,11 +57,11 @@ class Studio:
         try:
             self.gate.admit(query.get("ticket", [""])[0], public_id)
         except cameras.BadCameraTicket:
-            return await _say_no(send, "", CLOSE_TICKET)
+            return await _say_no(send, "", closes.TICKET)
         kind = _kind((await _next(receive)).get("text"))
         room = await in_thread(Room.objects.filter(public_id=public_id).first)()
         if kind is None or room is None:
-            return await _say_no(send, "camera_failed", CLOSE_REFUSED)
+            return await _say_no(send, "camera_failed", closes.REFUSED)
         over = asyncio.Event()
         why: list[str] = []
 
@@ -72,12 +72,12 @@ class Studio:
         try:
             broadcast = await self.station.publish(room, StreamSource.CAMERA, cut)
         except Refused as refused:
-            return await _say_no(send, explain(refused).sentence, CLOSE_REFUSED)
+            return await _say_no(send, explain(refused).sentence, closes.REFUSED)
         broadcast.encoder = _agent(scope)
         await self._convert(kind, broadcast, receive, over, cut)
         await broadcast.close(why[0] if why else "camera_closed")
         if why and why[0] not in ("lost", "camera_closed"):
-            await _say_no(send, why[0], CLOSE_OVER)
+            await _say_no(send, why[0], closes.OVER)
 
     async def _convert(self, kind: str, broadcast: Broadcast, receive: Any, over: asyncio.Event, cut: Cut) -> None:
         may_transcode = self.transcoding < settings.STREAM_TRANSCODES_MAX

@@ -9,13 +9,11 @@ from django.conf import settings
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from rooms.realtime import closes
 from rooms.realtime.sinks import Send
 from rooms.video import addresses
 from rooms.video.relay import media_connect
 
-CLOSE_ELSEWHERE = 4003
-CLOSE_AWAY = 1013
-CLOSE_FLOOD = 4009
 WINDOW_S = 10.0
 log = structlog.get_logger(__name__)
 
@@ -25,7 +23,7 @@ async def camera(scope: dict[str, Any], receive: Any, send: Send) -> None:
     await receive()
     await send({"type": "websocket.accept"})
     if not _is_own_page(scope):
-        await send({"type": "websocket.close", "code": CLOSE_ELSEWHERE})
+        await send({"type": "websocket.close", "code": closes.REFUSED})
         return
     path = f"{addresses.camera_path(scope['url_route']['kwargs']['room'])}?{scope['query_string'].decode('ascii', 'replace')}"
     agent = _header(scope, "user-agent")[:300]
@@ -34,7 +32,7 @@ async def camera(scope: dict[str, Any], receive: Any, send: Send) -> None:
             await _pass(upstream, receive, send)
     except (OSError, TimeoutError, WebSocketException) as error:
         log.info("camera_lost", error=str(error)[:120])
-        await send({"type": "websocket.close", "code": CLOSE_AWAY})
+        await send({"type": "websocket.close", "code": closes.AWAY})
 
 
 async def _pass(upstream: ClientConnection, receive: Any, send: Send) -> None:
@@ -62,7 +60,7 @@ async def _outwards(upstream: ClientConnection, receive: Any) -> int:
             began, size = loop.time(), 0
         size += len(content)
         if size > most:
-            return CLOSE_FLOOD
+            return closes.ABUSE
         try:
             await upstream.send(content)
         except ConnectionClosed:
@@ -77,7 +75,7 @@ async def _back(upstream: ClientConnection, send: Send) -> None:
                 await send({"type": "websocket.send", "text": message})
     except ConnectionClosed:
         pass
-    await send({"type": "websocket.close", "code": upstream.close_code if (upstream.close_code or 0) >= 3000 else CLOSE_AWAY})
+    await send({"type": "websocket.close", "code": upstream.close_code if (upstream.close_code or 0) >= 3000 else closes.AWAY})
 
 
 def _is_own_page(scope: dict[str, Any]) -> bool:

@@ -16,10 +16,11 @@ from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import WebSocketException
 
 from liveshop import bus
+from rooms.realtime import closes
 from rooms.realtime.hub import hub
 from rooms.realtime.tickets import Ticket
 from rooms.video import addresses, packets, stills
-from rooms.video.channel import CLOSE_SLOW, Channel, Viewer
+from rooms.video.channel import Channel, Viewer
 
 IDLE_S = 20.0
 FIRST_FILL_S = 3.0
@@ -86,7 +87,7 @@ class _Feed:
                 self.filled.set()
 
     def _close_slow(self, viewer: Viewer) -> None:
-        _close(viewer, CLOSE_SLOW)
+        _close(viewer, closes.SLOW)
 
 
 def _close(viewer: Viewer, code: int) -> None:

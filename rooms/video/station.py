@@ -10,6 +10,7 @@ import structlog
 from liveshop import bus
 from liveshop.threads import in_thread
 from rooms.models import Room
+from rooms.realtime import closes
 from rooms.video import keys, sessions
 from rooms.video.broadcast import Broadcast, Place
 from rooms.video.channel import Channel, Viewer
@@ -119,4 +120,4 @@ class Station:
 
 
 async def _close_slow(viewer: Viewer) -> None:
-    await viewer.close(4008)
+    await viewer.close(closes.SLOW)

@@ -32,8 +32,28 @@ def test_a_room_that_lost_its_server_comes_back_spread_over_seconds(page_of_room
     assert crowded < 40, "of a hundred in half a second"
 
 
-def test_one_window_too_many_asks_seldom(page_of_room: Page) -> None:
-    assert page_of_room.evaluate(RECONNECTS, 4029) == []
+@pytest.mark.parametrize("code", [4009, 4029])
+def test_who_sent_too_much_or_has_a_window_too_many_asks_seldom(page_of_room: Page, code: int) -> None:
+    assert page_of_room.evaluate(RECONNECTS, code) == []
+
+
+# The page's own words of a connection that ended with this code.
+WORDS = """async (code) => {
+  const [{ Socket }, { start }] = await Promise.all([import("/static/js/room/socket.js"), import("/static/js/room/connection.js")]);
+  window.WebSocket = class {};
+  window.fetch = async () => ({ ok: false });
+  const socket = new Socket(document.createElement("div"));
+  start(socket);
+  socket.open();
+  socket.wire.onclose({ code });
+  await new Promise((done) => setTimeout(done, 1000));
+  return document.getElementById("link-state").innerText;
+}"""
+
+
+@pytest.mark.parametrize(("code", "words"), [(1006, "网络断开"), (4008, "网络有点慢"), (4009, "点得太快"), (4029, "窗口太多")])
+def test_the_page_says_why_it_was_closed(page_of_room: Page, code: int, words: str) -> None:
+    assert words in page_of_room.evaluate(WORDS, code)
 
 
 # The wait before each reconnect (ms), not waited for: of pages that the server told its spread at joining or later.
@@ -103,3 +123,11 @@ def page_of_room(site, phone, room: Room) -> Page:
     page = phone()
     page.goto(f"/live/{room.slug}")
     return page
+
+
+def test_catching_up_that_failed_is_tried_again(page_of_room: Page) -> None:
+    """The server could not read the room when a gap was found: a refusal without the key of a tap."""
+    refusal = {"t": "reply", "id": "", "ok": False, "refused": {"code": "UNAVAILABLE"}}
+    gap = FRAMES.replace("setTimeout(done, 600)", "setTimeout(done, 3500)")
+    assert page_of_room.evaluate(gap, [state(8, "new"), refusal])["asked"] == [5, 5]
+    assert page_of_room.evaluate(gap, [state(6, "new"), refusal])["asked"] == [], "a refused heart is not a gap"

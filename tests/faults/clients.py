@@ -133,12 +133,12 @@ async def require_truth(viewers: Sequence[Viewer], room: Room, *deals: Deal) -> 
 
 
 def _truth(room: Room, deals: Sequence[Deal]) -> tuple[dict[str, str], int, dict[str, list[int]]]:
-    snapshot = recovery.snapshot(room.pk, "zh-hans")
+    reading = recovery.read(room.pk, "zh-hans")
     bars = {}
     for deal in deals:
         deal.refresh_from_db()
         bars[deal.public_id] = [deal.available, deal.held, deal.sold, deal.total]
-    return snapshot["panels"], snapshot["seq"], bars
+    return reading.panels, reading.seq, bars
 
 
 def _what_is_wrong(viewer: Viewer, now: dict[str, str], seq: int, bars: dict[str, list[int]]) -> str:

@@ -274,7 +274,7 @@ def test_a_killed_media_process_is_told_of_while_away_and_the_show_recovers(
         away = sentence("process_gone")
     client.force_login(room.anchor)
     assert away in client.get(reverse("studio", args=[room.slug]), headers={"accept-language": "zh-hans"}).content.decode()
-    told = recovery.snapshot(room.pk, "zh-hans")["panels"]["stage"]
+    told = recovery.read(room.pk, "zh-hans").panels["stage"]
     assert RIGHT_BACK in told
     assert RIGHT_BACK in Client().get(reverse("room", args=[room.slug])).content.decode()
 
@@ -284,7 +284,7 @@ def test_a_killed_media_process_is_told_of_while_away_and_the_show_recovers(
     media.watch(room).until(lambda one: one.state() == "air" and len(one.packets) > 8)
     show.refresh_from_db()
     assert show.state == ShowState.LIVE
-    assert RIGHT_BACK not in recovery.snapshot(room.pk, "zh-hans")["panels"]["stage"]
+    assert RIGHT_BACK not in recovery.read(room.pk, "zh-hans").panels["stage"]
     stage.end_show(room=room, by=room.anchor)
     first, second = soon(lambda: rows if len(rows := list(Recording.objects.filter(show=show, ended_at__isnull=False))) == 2 else None)
     assert first.duration_ms == index.duration_ms

@@ -62,7 +62,7 @@ async def until(condition: Any, wait_s: float) -> None:
 
 def test_all_viewers_of_a_killed_server_see_the_same_again(site: Site, room: Room) -> None:
     items = [cast.make_shelf_item(room, cast.make_product(title=f"第{n}箱苹果")) for n in range(3)]
-    before = recovery.snapshot(room.pk, "zh-hans")["panels"]
+    before = recovery.read(room.pk, "zh-hans").panels
     browsers = [Browser(site, room, make_ticket(room, device=f"d{n}"), before) for n in range(VIEWERS)]
 
     async def evening() -> None:
@@ -84,7 +84,7 @@ def test_all_viewers_of_a_killed_server_see_the_same_again(site: Site, room: Roo
         await asyncio.gather(*watching, return_exceptions=True)
 
     asyncio.run(evening())
-    now = recovery.snapshot(room.pk, "zh-hans")["panels"]
+    now = recovery.read(room.pk, "zh-hans").panels
     assert "第2箱苹果" in now["pin"]
     assert all(browser.joins >= 2 for browser in browsers)
     for browser in browsers:

@@ -16,7 +16,7 @@ from campaigns import announcements, coupons, deals, drops
 from campaigns.models import Deal, Drop
 from orders import announcing
 from rooms import events, moderation, opening, shelf, stage
-from rooms.models import Recording, Room, RoomEvent
+from rooms.models import ChatLine, Recording, Room, RoomEvent
 from rooms.realtime import recovery
 from rooms.video import replays, sessions
 from tests import cast
@@ -137,7 +137,7 @@ def page(room: Room) -> dict[str, str]:
     """All panels as a page opened now would have them; the clock's own texts are left out."""
     connection.close()
     caches["process"].clear()
-    return {name: without_clock(html) for name, html in recovery.snapshot(room.pk, "zh-hans")["panels"].items()}
+    return {name: without_clock(html) for name, html in recovery.read(room.pk, "zh-hans").panels.items()}
 
 
 def without_clock(html: str) -> str:
@@ -152,7 +152,7 @@ def test_the_old_page_and_what_catching_up_brings_are_the_new_page(kind: str, ro
     before, seq = page(room), Room.objects.get(pk=room.pk).seq
     act(evening)
     assert kind in RoomEvent.objects.filter(room=room, seq__gt=seq).values_list("kind", flat=True)
-    caught_up = recovery.catch_up(room.pk, seq, "", "zh-hans")
+    caught_up = recovery.read(room.pk, "zh-hans").since(seq, "")
     assert caught_up["seq"] == Room.objects.get(pk=room.pk).seq
     touched = {name: without_clock(html) for name, html in caught_up["panels"].items()}
     assert before | touched == page(room)
@@ -160,3 +160,18 @@ def test_the_old_page_and_what_catching_up_brings_are_the_new_page(kind: str, ro
 
 def test_every_kind_has_a_case() -> None:
     assert set(CASES) == set(events.KINDS)
+
+
+def test_lines_taken_away_meanwhile_are_told(room: Room, viewer: User) -> None:
+    lines = [ChatLine.objects.create(room=room, user=viewer, text=text) for text in ("第一", "第二", "第三")]
+    before = recovery.read(room.pk, "zh-hans")
+    moderation.delete_line(room=room, line=lines[1], by=room.anchor)
+    caught_up = recovery.read(room.pk, "zh-hans").since(before.seq, lines[2].public_id)
+    assert (caught_up["chat"], caught_up["gone"]) == ([], [lines[1].public_id])
+
+
+def test_everybody_reads_old_lines_in_her_own_language(room: Room) -> None:
+    ChatLine.objects.create(room=room, user=room.anchor, text="欢迎")
+    told = {language: recovery.read(room.pk, language).lines[0]["html"] for language in ("en", "zh-hans")}
+    assert ">Anchor<" in told["en"]
+    assert ">主播<" in told["zh-hans"]

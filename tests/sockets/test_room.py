@@ -19,7 +19,7 @@ from campaigns import claims, holds, waitlist
 from liveshop.threads import in_thread
 from rooms import chat, moderation, stage
 from rooms.models import ChatLine, ModeratorGrant, Room, RoomWord
-from rooms.realtime.hub import CLOSE_RENEW
+from rooms.realtime import closes
 from tests import cast
 from tests.browser.site import Site
 from tests.scarce import make_deal
@@ -420,7 +420,7 @@ class TestWhoMustLeave:
             async with join(site, room, kept) as socket:
                 return told, (await until(socket, kind("hello")))["t"]
 
-        assert run(errand()) == (code or CLOSE_RENEW, "hello")
+        assert run(errand()) == (code or closes.TICKET, "hello")
 
 
 class TestAbuse:

@@ -1,4 +1,5 @@
 /* Chat: own lines grey at once and black when the server has them, nothing twice, and the reader's place is never lost. */
+import { lineFrom } from "../line.js";
 import { uuid } from "./keys.js";
 import { openLogin } from "./sheets.js";
 
@@ -55,9 +56,7 @@ function add(id, html, key) {
     own?.line.remove();
     return 0;
   }
-  const holder = document.createElement("template");
-  holder.innerHTML = html.trim();
-  const line = holder.content.firstElementChild;
+  const line = lineFrom(html);
   line.dataset.line = id;
   mark(line);
   if (own) {

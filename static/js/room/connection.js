@@ -3,6 +3,7 @@ import { isAsking } from "./claims.js";
 
 const QUIET_MS = 700;
 const BACK_MS = 2500;
+const WHY = { 4008: "slow", 4009: "much", 4029: "many" }; // close code → what to say of it
 
 export function start(socket) {
   const box = document.getElementById("link-state");
@@ -13,9 +14,9 @@ export function start(socket) {
     spin.hidden = !isBusy;
     box.hidden = false;
   };
-  socket.on("down", () => {
+  socket.on("down", (code) => {
     clearTimeout(timer);
-    timer = setTimeout(() => show(isAsking() ? "checking" : "lost", true), QUIET_MS);
+    timer = setTimeout(() => show(isAsking() ? "checking" : (WHY[code] ?? "lost"), true), QUIET_MS);
   });
   socket.on("up", () => {
     clearTimeout(timer);

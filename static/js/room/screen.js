@@ -1,4 +1,5 @@
 /* The room on a wall: the same connection and panels, nothing to tap, and it looks after itself for as long as the power is on. */
+import { lineFrom } from "../line.js";
 import { Socket } from "./socket.js";
 import * as bars from "./bars.js";
 import * as clock from "./clock.js";
@@ -23,10 +24,9 @@ const began = Date.now();
 function take({ chat = [], gone = [] }) {
   for (const { id, html } of chat) {
     if (list.querySelector(`[data-line="${CSS.escape(id)}"]`)) continue;
-    const holder = document.createElement("template");
-    holder.innerHTML = html.trim();
-    holder.content.firstElementChild.classList.add("line--new");
-    list.append(holder.content);
+    const line = lineFrom(html);
+    line.classList.add("line--new");
+    list.append(line);
   }
   for (const id of gone) list.querySelector(`[data-line="${CSS.escape(id)}"]`)?.remove();
   while (list.children.length > KEEP) list.firstElementChild.remove();

@@ -5,7 +5,7 @@ const JITTER_MS = 3000; // until the server tells another
 const BEAT_MS = 20000;
 const ANSWER_MS = 5000;
 const AGAIN_MS = 300;
-const TOO_MANY = 4029;
+const SELDOM = [4009, 4029]; // she sent too much, has too many windows, or her address too many people
 const FINAL = { 4003: "banned", 4010: "out" };
 
 export class Socket extends EventTarget {
@@ -87,6 +87,7 @@ export class Socket extends EventTarget {
     if (frame.t === "hello") this.joined(frame);
     else if (frame.t === "state") this.moved(frame);
     else if (frame.t === "snap") this.seq = frame.seq;
+    else if (frame.t === "reply" && !frame.ok && !frame.id && this.isCatching) this.catchUpLater();
     this.note(frame.chat);
     this.tell(frame.t, frame);
   }
@@ -122,6 +123,13 @@ export class Socket extends EventTarget {
     this.isCatching = this.send({ c: "catch_up", seq: this.seq, chat: this.chat });
   }
 
+  /* The server could not tell what was missed. */
+  catchUpLater() {
+    this.isCatching = false;
+    clearTimeout(this.again);
+    this.again = setTimeout(() => this.catchUp(), AGAIN_MS + Math.random() * this.spread);
+  }
+
   note(lines) {
     if (lines?.length) this.chat = lines[lines.length - 1].id;
   }
@@ -144,8 +152,8 @@ export class Socket extends EventTarget {
       return this.tell("over", FINAL[code]);
     }
     const first = this.tries === 0;
-    // She has too many windows, or her address too many people: ask seldom, and live on plain requests meanwhile.
-    if (code === TOO_MANY) this.tries = WAIT_MS.length;
+    // Ask seldom, and live on plain requests meanwhile.
+    if (SELDOM.includes(code)) this.tries = WAIT_MS.length;
     const wait = WAIT_MS[Math.min(this.tries, WAIT_MS.length - 1)] + (first && code === 4001 ? 0 : Math.random() * this.spread);
     this.tries += 1;
     if (code === 4001 || this.tries > 2) await this.renew();

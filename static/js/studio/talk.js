@@ -1,4 +1,5 @@
 /* The operators' chat: every line with its tools, held lines apart, and the rate of talk. */
+import { lineFrom } from "../line.js";
 import { open } from "./sheet.js";
 import { post, refuse } from "./post.js";
 
@@ -20,9 +21,7 @@ function equip(line, template) {
 }
 
 function put(into, { id, html }, template) {
-  const holder = document.createElement("template");
-  holder.innerHTML = html.trim();
-  const line = holder.content.firstElementChild;
+  const line = lineFrom(html);
   line.dataset.line = id;
   find(id)?.remove();
   equip(line, template);
