@@ -3,6 +3,7 @@
 Each message on `/bench/control` makes the process send one event to everybody; the text is the event's number.
 """
 
+import cProfile
 import os
 import time
 
@@ -60,8 +61,10 @@ class SessionViewer(StockViewer):
 
 async def control(scope, receive, send) -> None:
     """Sends one event for each message: "hub 12" by the hub, "stock 12" by the channel layer, "line 12" and "like 12" as a chat
-    line and a number of likes in a tick. "sinks" tells the writers in use.
+    line and a number of likes in a tick. "sinks" tells the writers in use. "profile FILE" begins a profile of this thread, and the
+    second time ends it and writes it down.
     """
+    profile = None
     await receive()
     await send({"type": "websocket.accept"})
     while (message := await receive())["type"] == "websocket.receive":
@@ -78,6 +81,14 @@ async def control(scope, receive, send) -> None:
                 publish(room_id, numbers={"likes": int(number)})
         elif kind == "stock":
             await get_channel_layer().group_send(GROUP, {"type": "bench.event", "text": frame(event(int(number))).text})
+        elif kind == "profile":
+            if profile is None:
+                profile = cProfile.Profile()
+                profile.enable()
+            else:
+                profile.disable()
+                profile.dump_stats(number)
+            await send({"type": "websocket.send", "text": "ok"})
         else:
             names = sorted({member.sink.name for room in hub.rooms.values() for member in room.everyone()})
             await send({"type": "websocket.send", "text": ",".join(names)})

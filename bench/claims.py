@@ -52,7 +52,7 @@ def wins(people: int) -> Result:
     from tests.scarce import make_people
 
     users = [user.pk for user in make_people(people)]
-    return _middle(lambda: _on_deal(users, len(users), _engine))
+    return _middle(lambda: _on_deal(users, len(users), engine))
 
 
 def _measure(people: int, textbook_people: int) -> int:
@@ -61,10 +61,10 @@ def _measure(people: int, textbook_people: int) -> int:
     users = [user.pk for user in make_people(people)]
     few = users[:textbook_people]
     rows = {
-        ("win", "textbook"): _middle(lambda: _on_deal(few, len(few), _textbook)),
-        ("win", "engine"): _middle(lambda: _on_deal(users, len(users), _engine)),
-        ("gone", "textbook"): _middle(lambda: _on_deal(few, 0, _textbook)),
-        ("gone", "engine"): _middle(lambda: _on_deal(users * 5, 0, _engine)),
+        ("win", "textbook"): _middle(lambda: _on_deal(few, len(few), textbook)),
+        ("win", "engine"): _middle(lambda: _on_deal(users, len(users), engine)),
+        ("gone", "textbook"): _middle(lambda: _on_deal(few, 0, textbook)),
+        ("gone", "engine"): _middle(lambda: _on_deal(users * 5, 0, engine)),
     }
     with _redis.server() as address:
         if address:
@@ -123,7 +123,8 @@ def _result(answers: Answers, took: float, is_exact: bool) -> Result:
     return Result(len(waits), len(waits) / took, statistics.median(waits), waits[int(len(waits) * 0.99)], is_exact)
 
 
-def _engine(deal: Any, users: Sequence[int]) -> tuple[Answers, float]:
+def engine(deal: Any, users: Sequence[int]) -> tuple[Answers, float]:
+    """Everybody taps, IN_FLIGHT at a time."""
     from campaigns.memory import Kind, Target
     from campaigns.outcomes import ClaimOutcome, Tap
     from tests.scarce import with_engine
@@ -186,7 +187,8 @@ async def _with(work: Callable[[], Awaitable[Any]]) -> Any:
     return await work()
 
 
-def _textbook(deal: Any, users: Sequence[int]) -> tuple[Answers, float]:
+def textbook(deal: Any, users: Sequence[int], threads: int = THREADS) -> tuple[Answers, float]:
+    """What most shops write, in `threads` threads; 0: in this one."""
     from django.db import IntegrityError, connection, transaction
     from django.db.models import F
     from django.utils import timezone
@@ -212,6 +214,8 @@ def _textbook(deal: Any, users: Sequence[int]) -> tuple[Answers, float]:
             connection.close()
 
     started = time.perf_counter()
-    with ThreadPoolExecutor(THREADS) as pool:
-        answers = [answer for part in pool.map(crowd, [users[n::THREADS] for n in range(THREADS)]) for answer in part]
+    if not threads:
+        return crowd(users), time.perf_counter() - started
+    with ThreadPoolExecutor(threads) as pool:
+        answers = [answer for part in pool.map(crowd, [users[n::threads] for n in range(threads)]) for answer in part]
     return answers, time.perf_counter() - started

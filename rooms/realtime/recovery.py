@@ -41,8 +41,18 @@ class Reading:
         """
         is_known = self.known_from <= seq <= self.seq
         touched = {name: html for name, html in self.panels.items() if not is_known or self.touched.get(name, 0) > seq}
-        known = next((place for place, line in enumerate(self.lines, 1) if line["id"] == last_line), 0)
-        return {"seq": self.seq, "since": 0, "panels": touched, "chat": self.lines[known:], "gone": self.gone, "bars": self.bars}
+        return {
+            "seq": self.seq,
+            "since": 0,
+            "panels": touched,
+            "chat": self.lines[self._places.get(last_line, 0) :],
+            "gone": self.gone,
+            "bars": self.bars,
+        }
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {line["id"]: place for place, line in enumerate(self.lines, 1)}
 
     @cached_property
     def snapshot(self) -> Frame:
