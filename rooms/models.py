@@ -31,6 +31,9 @@ class Room(models.Model):
     is_rehearsal = models.BooleanField(
         default=False, help_text="A stage for practice: only those with a grant may come in, nothing is sold"
     )
+    keep_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Days its recordings are kept; empty: as set for the site"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -72,6 +75,13 @@ class Show(models.Model):
     sales_fen = models.BigIntegerField(default=0, help_text="Paid money of orders attributed to the room in this show")
     follower_gain = models.IntegerField(default=0)
     is_demo = models.BooleanField(default=False)
+    hold_reason = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Legal hold: no recording of this show is removed; empty: none",
+    )
 
     class Meta:
         constraints = [

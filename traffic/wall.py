@@ -18,8 +18,9 @@ from liveshop.capacity import Capacity
 from orders.models import Order, OrderState
 from rooms import presence
 from rooms.models import Show, ShowState
-from rooms.video import tier
+from rooms.video import retention, tier
 from rooms.video.models import MediaServer
+from rooms.video.retention import Fullness
 
 CLAIM_WINDOW_S = 10
 log = structlog.get_logger(__name__)
@@ -50,6 +51,7 @@ class Wall:
     capacity: Capacity | None
     redis: str  # unused, ok or away
     video: str  # empty: well or never used; "away"; or what is wrong with the media server
+    full: Fullness | None
 
 
 def wall() -> Wall:
@@ -74,6 +76,7 @@ def wall() -> Wall:
         capacity=capacity.read(),
         redis=health.redis_state(),
         video=_figure(_video) or "",
+        full=_figure(retention.fullness),
     )
 
 

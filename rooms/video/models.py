@@ -70,7 +70,6 @@ class Recording(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     duration_ms = models.BigIntegerField(default=0)
     size = models.BigIntegerField(default=0)
-    is_held = models.BooleanField(default=False, help_text="Legal hold: never removed by the retention")
     removed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

@@ -2,16 +2,13 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
-from accounts.models import AuditEntry
 from rooms.models import Recording, Room, Show, ShowState
-from rooms.video import covers, recording, replays, retention
+from rooms.video import replays
 from rooms.video.tests import encoder
 from rooms.video.tests.conftest import BEGAN, LATER
 from tests import cast
@@ -145,65 +142,3 @@ def test_the_room_offers_the_replay_after_the_show(show: Show, client: Client) -
     assert reverse("replay", args=[show.room.slug, show.public_id]) in page
     Recording.objects.update(removed_at=BEGAN)
     assert "/shows/" not in client.get(reverse("room", args=[show.room.slug])).content.decode()
-
-
-def test_old_recordings_go_held_and_young_ones_stay(show: Show, settings: Any) -> None:
-    first, second = Recording.objects.order_by("began_at")
-    old = timezone.now() - timedelta(days=settings.RECORDINGS_KEEP_DAYS + 1)
-    Recording.objects.update(ended_at=old)
-    Recording.objects.filter(pk=second.pk).update(is_held=True)
-    cover, other = (covers.cover_path(replays.file_of(row), 7) for row in (first, second))
-    cover.write_bytes(b"")
-    other.write_bytes(b"")
-    young = Recording.objects.create(room=show.room, show=show, path="young.mp4", mime="", ended_at=timezone.now())
-    assert retention.remove_old() == 1
-    assert retention.remove_old() == 0
-    assert not replays.file_of(first).exists()
-    assert not recording.index_path(replays.file_of(first)).exists()
-    assert not cover.exists()
-    assert other.exists()
-    assert replays.file_of(second).exists()
-    assert list(Recording.objects.filter(removed_at=None).order_by("pk")) == [second, young]
-    assert [reel.row for reel in replays.film_of(show).reels] == [second]
-
-
-def test_a_room_above_its_quota_loses_its_oldest_but_none_held_or_on_air(show: Show, settings: Any) -> None:
-    oldest, newer = Recording.objects.order_by("began_at")
-    settings.RECORDINGS_ROOM_GB = 0
-    Recording.objects.update(size=600_000_000, ended_at=BEGAN)
-    assert retention.remove_over_quota() == 0, "no quota, no removal"
-    settings.RECORDINGS_ROOM_GB = 1.2
-    assert retention.remove_over_quota() == 0, "just full is not too full"
-    settings.RECORDINGS_ROOM_GB = 1
-    Show.objects.update(state=ShowState.INTERRUPTED)
-    assert retention.remove_over_quota() == 0, "the show is running"
-    Show.objects.update(state=ShowState.ENDED)
-    Recording.objects.filter(pk=oldest.pk).update(is_held=True)
-    assert retention.remove_over_quota() == 1
-    assert replays.file_of(oldest).exists(), "held"
-    assert not replays.file_of(newer).exists()
-    entry = AuditEntry.objects.get(action="recording.removed")
-    assert (entry.subject, entry.reason) == (f"recording:{newer.public_id}", "room over quota")
-    settings.RECORDINGS_ROOM_GB = 0.5
-    assert retention.remove_over_quota() == 0, "what is left is held"
-
-
-def test_the_oldest_of_the_room_goes_first_and_other_rooms_keep_theirs(show: Show, settings: Any) -> None:
-    oldest, newer = Recording.objects.order_by("began_at")
-    other = cast.make_room(cast.make_user("邻居", is_anchor=True), slug="neighbour")
-    theirs = Recording.objects.create(room=other, show=other.shows.get(), path="theirs.mp4", mime="", ended_at=BEGAN)
-    Recording.objects.update(size=600_000_000, ended_at=BEGAN)
-    settings.RECORDINGS_ROOM_GB = 1
-    assert retention.remove_over_quota() == 1
-    assert list(Recording.objects.filter(removed_at=None).order_by("pk")) == [newer, theirs]
-    assert not replays.file_of(oldest).exists()
-
-
-@pytest.mark.parametrize(("size", "is_told"), [(790_000_000, False), (800_000_000, True)])
-def test_the_studio_warns_of_a_room_nearly_full(show: Show, settings: Any, client: Client, size: int, is_told: bool) -> None:
-    Recording.objects.filter(show=show).update(size=0)
-    Recording.objects.filter(pk=Recording.objects.latest("pk").pk).update(size=size)
-    settings.RECORDINGS_ROOM_GB = 1
-    client.force_login(show.room.anchor)
-    page = client.get(reverse("studio", args=[show.room.slug]), headers={"accept-language": "zh-hans"}).content.decode()
-    assert ("录像空间已用 80%" in page) is is_told
