@@ -6,10 +6,10 @@ from typing import Any
 
 from accounts.models import User
 from alliance import plans, pool
-from alliance.models import Plan
+from alliance.models import Plan, PlanState
 from campaigns import coupons, deals, drops
 from campaigns.models import Coupon, Deal
-from catalog.models import Product, Shop
+from catalog.models import Product, Shop, Sku
 from demo.seeding import content, powers_of_a_moderator
 from liveshop.clock import now
 from rooms import shelf, stage
@@ -17,7 +17,7 @@ from rooms.models import ChatLine, Follow, ModeratorGrant, Room, ShelfItem, Show
 
 SOON_MINUTES = {"zhenzhen": 40, "guoge": 26 * 60}
 OTHERS_GOODS = 3
-FOOD = {"fruit", "tea", "grain", "snack", "meat"}  # a beef anchor does not sell towels
+MAX_FEN = 10**9
 
 
 def room(anchor: User, shop: Shop, entry: dict[str, Any]) -> Room:
@@ -52,13 +52,13 @@ def open_plans(entries: list[dict[str, Any]], goods: dict[str, Product]) -> list
     ]
 
 
-def pick_from_the_pool(room: Room) -> None:
-    """A few goods of other shops, so that the alliance is seen at work."""
+def pick_from_the_pool(room: Room, entry: dict[str, Any]) -> None:
+    """A few goods of other shops that fit what the room sells, so that the alliance is seen at work."""
     if ShelfItem.objects.filter(room=room, offer__isnull=False).exists():
         return
-    others = Plan.objects.filter(state=1).exclude(product__shop__owner=room.anchor).select_related("product__shop", "product__category")
-    sells_food = ShelfItem.objects.filter(room=room, product__category__slug__in=FOOD).exists()
-    fitting = [plan for plan in others.order_by("id") if (plan.product.category.slug in FOOD) == sells_food]
+    others = Plan.objects.filter(state=PlanState.OPEN, product__category__slug__in=entry["promotes"])
+    dear = Sku.objects.filter(price_fen__gt=entry["promotes_to_fen"] or MAX_FEN)
+    fitting = list(others.exclude(product__shop__owner=room.anchor).exclude(product__skus__in=dear).order_by("id"))
     for plan in random.Random(room.slug).sample(fitting, min(OTHERS_GOODS, len(fitting))):
         pool.pick(plan=plan, room=room, by=room.anchor)
 

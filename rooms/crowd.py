@@ -1,7 +1,4 @@
-"""A synthetic crowd over real sockets: each viewer joins by a ticket, talks, taps, claims and reconnects like a browser.
-
-Rates follow public live rooms: a middle room talks 2.7 lines/s at most, a small one a line a minute.
-"""
+"""A synthetic crowd over real sockets: each viewer joins by a ticket, talks, taps, claims and reconnects like a browser."""
 
 import asyncio
 import json

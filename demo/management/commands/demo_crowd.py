@@ -15,16 +15,14 @@ from django.core.management.base import BaseCommand
 from django.db.models import Q
 
 from accounts.models import User
-from demo import buyers, doors, streaming
+from demo import buyers, doors, rates, streaming
 from demo.logins import LOGINS
 from demo.show import Director
-from rooms.crowd import TALK, Mood, Viewer
+from rooms.crowd import TALK, Viewer
 from rooms.models import Room
 from rooms.stage import RUNNING
 
 LINES = json.loads((Path(__file__).parents[2] / "content" / "lines.json").read_text(encoding="utf-8"))
-MAIN = Mood(talk=0.014, like=0.05, claims=0.85, stays_s=600)
-SMALL = Mood(talk=0.008, like=0.03, claims=0.7, stays_s=400)
 GUESTS_OF_FIVE = 2
 START_OVER_S = 25
 
@@ -75,7 +73,7 @@ def assemble() -> list[Any]:
                 server=base,
                 room=room.public_id,
                 ticket=partial(doors.ticket, base, room.slug, session),
-                mood=MAIN if rank == 0 else SMALL,
+                mood=rates.mood("busy" if rank == 0 else "small"),
                 is_guest=not session,
                 talk=talk,
             )

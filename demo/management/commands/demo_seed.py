@@ -44,7 +44,7 @@ class Command(BaseCommand):
             shop = shops[entry["username"]]
             room = stages.room(shop.owner, shop, entry)
             stages.fill_shelf(room, [product for product in goods.values() if product.shop_id == shop.pk])
-            stages.pick_from_the_pool(room)
+            stages.pick_from_the_pool(room, entry)
             stages.show(room, entry)
             stages.pin(room)
             stages.followers(room, viewers)
