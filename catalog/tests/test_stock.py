@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import stock
+from catalog import stock, tasks
 from catalog.models import Sku
 from liveshop.refusals import Code, Refused
 from tests import cast
@@ -87,3 +87,19 @@ class TestDoors:
                 stock.adjust(sku=sku, change=change, by=by)
             assert refusal.value.code == code
             assert figures(sku) == (8, 8, 0, 0)
+
+
+@pytest.mark.django_db
+def test_pages_say_what_was_sold_of_all_variants():
+    sold, unsold = cast.make_product(stock=9), cast.make_product(stock=9)
+    sku = sold.skus.get()
+    other = Sku.objects.create(product=sold, name="大份", price_fen=900, stock_total=5, stock_available=5)
+    with transaction.atomic():
+        for variant, quantity in ((sku, 3), (other, 2)):
+            stock.take_in_tx(sku_id=variant.pk, quantity=quantity)
+            stock.sell_in_tx(sku_id=variant.pk, quantity=quantity)
+    assert tasks.count_sold(0) == 1
+    sold.refresh_from_db()
+    unsold.refresh_from_db()
+    assert (sold.sold_count, unsold.sold_count) == (5, 0)
+    assert tasks.count_sold(0) == 0
