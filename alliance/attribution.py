@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
 from accounts.models import IdentityKey, User
 from alliance.models import Attribution, AttributionPath, Click, Plan, ShelfOffer
@@ -86,8 +87,8 @@ def _without_self_dealing(found: Found, order: Order, line: OrderLine) -> Found:
 
 def _same_person(one_id: int, other_id: int) -> bool:
     """Do two accounts share a phone, device, payer or address digest?"""
-    keys = IdentityKey.objects.filter(user_id=one_id).values_list("kind", "digest")
-    return any(IdentityKey.objects.filter(user_id=other_id, kind=kind, digest=digest).exists() for kind, digest in keys)
+    alike = IdentityKey.objects.filter(user_id=one_id, kind=OuterRef("kind"), digest=OuterRef("digest"))
+    return IdentityKey.objects.filter(Exists(alike), user_id=other_id).exists()
 
 
 def _clicks(order: Order) -> list[Click]:
