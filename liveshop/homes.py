@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-CHANGELOG = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
+REPOSITORY = Path(__file__).resolve().parent.parent
+CHANGELOG = REPOSITORY / "CHANGELOG.md"
 
 
 def data_home() -> Path:

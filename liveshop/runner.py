@@ -6,38 +6,24 @@ Every failure a person can meet (port in use, no disk, broken database, unsafe s
 import argparse
 import contextlib
 import http.client
-import importlib
 import os
-import secrets
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
 
-import psycopg
-from django.core.exceptions import ImproperlyConfigured
-
-from liveshop import children, fleet, homes, servers, translations
+from liveshop import children, fleet, homes, servers
 from liveshop.children import Child
 from liveshop.postgres import DatabaseUnavailable, EmbeddedPostgres
+from liveshop.preparing import DEMO_COMMANDS, MANAGE, CannotRun, load_settings, prepare, prepare_site, secret_key
+from liveshop.saying import greet, say, step
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-DEMO_COMMANDS = REPOSITORY / "demo" / "management" / "commands"
-MANAGE = [sys.executable, str(REPOSITORY / "manage.py")]
 WATCH_S = 1.0
 PID_FILE = "run.pid"
 MOST_PROCESSES = 32
 READY_S = 90
-LOGINS = "import django; django.setup(); from demo import logins; print('\\n'.join(logins.lines()))"
-
-
-class CannotRun(RuntimeError):
-    """Why the site does not start, in one line."""
 
 
 def main() -> int:
@@ -81,50 +67,6 @@ def restart(home: Path) -> int:
     os.kill(process, signal.SIGUSR1)
     say("the site replaces its server processes one by one; its own output tells each")
     return 0
-
-
-def prepare(home: Path) -> tuple[ModuleType, EmbeddedPostgres | None]:
-    """All that comes before the server. Raises CannotRun or DatabaseUnavailable."""
-    say(f"liveshop {homes.version()}, data in {home} (LIVESHOP_HOME)")
-    homes.make(home)
-    if not os.environ.get("PRODUCTION"):
-        os.environ.setdefault("DEMO", "1")
-    os.environ.setdefault("PACKED_STATIC", "1")
-    os.environ.setdefault("SECRET_KEY", secret_key(home))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "liveshop.settings")
-    given = os.environ.get("DATABASE_URL", "")
-    settings = load_settings()
-    need_port(settings.PORT)
-    database = None if given else EmbeddedPostgres(home)
-    try:
-        with step(f"database: {'as DATABASE_URL says' if given else 'embedded PostgreSQL'}"):
-            if database:
-                database.start().ensure_database()
-            need_database(settings.DATABASE_URL)
-        (home / "static").mkdir(exist_ok=True)
-        (home / "media").mkdir(exist_ok=True)
-        prepare_site(settings, home)
-    except BaseException:
-        shut([], database)
-        raise
-    return settings, database
-
-
-def prepare_site(settings: ModuleType, home: Path) -> None:
-    """Translations, tables, files and demo data."""
-    with step("translations"):
-        try:
-            translations.compile_all()
-        except (translations.TranslationsDisagree, ValueError) as problem:
-            raise CannotRun(f"the translations cannot be compiled: {problem}") from problem
-    with step("tables"):
-        manage(home, "migrate", "--no-input", "-v", "0")
-    if settings.PACKED_STATIC:
-        with step("static files"):
-            manage(home, "collectstatic", "--no-input", "-v", "0")
-    if settings.DEMO and (DEMO_COMMANDS / "demo_seed.py").exists():
-        with step("demo data (once, about a minute the first time)"):
-            manage(home, "demo_seed")
 
 
 def serve(settings: ModuleType, running: list[Child], asked: argparse.Namespace, redis: Child | None) -> None:
@@ -206,59 +148,6 @@ def shut(running: list[Child], database: EmbeddedPostgres | None) -> None:
         say("stopped; the data stays")
 
 
-def load_settings() -> ModuleType:
-    """The settings module; what it refuses becomes one line."""
-    try:
-        return importlib.import_module("liveshop.settings")
-    except ImproperlyConfigured as refusal:
-        raise CannotRun(str(refusal)) from refusal
-    except Exception as refusal:
-        raise CannotRun(f"the settings are wrong: {' '.join(str(refusal).split())} (docs/settings.md)") from refusal
-
-
-def secret_key(home: Path) -> str:
-    """A random key made once and kept in the data folder, readable by its owner alone."""
-    path = home / "secret_key"
-    with contextlib.suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(48))
-    return path.read_text().strip()
-
-
-def need_port(port: int) -> None:
-    """Raises CannotRun when something listens on it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except PermissionError as problem:
-            raise CannotRun(f"port {port} is closed to this user: choose one above 1023, e.g. PORT=8000 bin/run") from problem
-        except (OSError, OverflowError) as problem:
-            raise CannotRun(f"port {port} is in use: stop what uses it, or choose another, e.g. PORT=8001 bin/run") from problem
-
-
-def need_database(url: str) -> None:
-    """Raises CannotRun with the server's own reason when it cannot be asked."""
-    try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
-            connection.execute("SELECT 1")
-    except psycopg.Error as problem:
-        reason = " ".join(str(problem).split())
-        raise CannotRun(f"the database cannot be used: {reason}") from problem
-
-
-def manage(home: Path, *arguments: str) -> str:
-    """Run one management command; its output is told only when it fails. Raises CannotRun."""
-    told = subprocess.run(  # noqa: S603 - our own commands
-        [*MANAGE, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if told.returncode:
-        log = home / f"{arguments[0]}.log"
-        log.write_text(told.stdout, encoding="utf-8")
-        lines = [line.strip() for line in told.stdout.splitlines() if line.strip()]
-        raise CannotRun(f"{arguments[0]} failed: {lines[-1] if lines else f'code {told.returncode}'} (all of it: {log})")
-    return told.stdout
-
-
 def await_pages(settings: ModuleType, server: Child) -> None:
     """Until `/healthz` answers. Raises CannotRun."""
     hosts = [host for host in settings.ALLOWED_HOSTS if host != "*"]
@@ -273,51 +162,6 @@ def await_pages(settings: ModuleType, server: Child) -> None:
                 return
         time.sleep(0.1)
     raise CannotRun(f"the server did not answer on port {settings.PORT} within {READY_S} s")
-
-
-def greet(settings: ModuleType, seconds: float) -> None:
-    """Where the site is and who may log in."""
-    say(f"ready after {seconds:.0f} s")
-    if settings.PRODUCTION:
-        say(f"  site    {settings.SITE_URL or f'port {settings.PORT}, behind your TLS proxy'}")
-    else:
-        say(f"  here    http://localhost:{settings.PORT}/")
-        if settings.BIND == "0.0.0.0" and (address := lan_address()):  # noqa: S104 - a comparison
-            say(f"  phones  http://{address}:{settings.PORT}/  (same network)")
-        say(f"  admin   http://localhost:{settings.PORT}/admin/")
-    if settings.DEMO and (REPOSITORY / "demo" / "logins.py").exists():
-        told = subprocess.run([sys.executable, "-c", LOGINS], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-        for line in told.stdout.splitlines():
-            say(f"  {line}")
-    say("Ctrl-C stops it")
-
-
-def lan_address() -> str:
-    """This machine's address in its network; asking the routing table sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("10.255.255.255", 9))
-            address = str(probe.getsockname()[0])
-        except OSError:
-            return ""
-    return "" if address.startswith("127.") else address
-
-
-@contextlib.contextmanager
-def step(name: str) -> Iterator[None]:
-    """One progress line: what is done, then how long it took."""
-    started = time.monotonic()
-    print(f"  {name} … ", end="", flush=True)  # noqa: T201 - a command line tool speaks
-    try:
-        yield
-    except BaseException:
-        print("", flush=True)  # noqa: T201
-        raise
-    print(f"{time.monotonic() - started:.1f} s", flush=True)  # noqa: T201
-
-
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - a command line tool speaks
 
 
 def _fail(why: str) -> int:

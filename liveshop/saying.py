@@ -1,0 +1,58 @@
+"""What `bin/run` says: a progress line for each step, and where the site is when it is ready."""
+
+import contextlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from types import ModuleType
+
+from liveshop.homes import REPOSITORY
+
+LOGINS = "import django; django.setup(); from demo import logins; print('\\n'.join(logins.lines()))"
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """One progress line: what is done, then how long it took."""
+    started = time.monotonic()
+    print(f"  {name} … ", end="", flush=True)  # noqa: T201 - a command line tool speaks
+    try:
+        yield
+    except BaseException:
+        print("", flush=True)  # noqa: T201
+        raise
+    print(f"{time.monotonic() - started:.1f} s", flush=True)  # noqa: T201
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a command line tool speaks
+
+
+def greet(settings: ModuleType, seconds: float) -> None:
+    """Where the site is and who may log in."""
+    say(f"ready after {seconds:.0f} s")
+    if settings.PRODUCTION:
+        say(f"  site    {settings.SITE_URL or f'port {settings.PORT}, behind your TLS proxy'}")
+    else:
+        say(f"  here    http://localhost:{settings.PORT}/")
+        if settings.BIND == "0.0.0.0" and (address := lan_address()):  # noqa: S104 - a comparison
+            say(f"  phones  http://{address}:{settings.PORT}/  (same network)")
+        say(f"  admin   http://localhost:{settings.PORT}/admin/")
+    if settings.DEMO and (REPOSITORY / "demo" / "logins.py").exists():
+        told = subprocess.run([sys.executable, "-c", LOGINS], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+        for line in told.stdout.splitlines():
+            say(f"  {line}")
+    say("Ctrl-C stops it")
+
+
+def lan_address() -> str:
+    """This machine's address in its network; asking the routing table sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("10.255.255.255", 9))
+            address = str(probe.getsockname()[0])
+        except OSError:
+            return ""
+    return "" if address.startswith("127.") else address
