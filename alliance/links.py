@@ -8,12 +8,14 @@ from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import access, identity
 from accounts.models import User
 from alliance.middleware import COOKIE
 from alliance.models import Click, Link, Plan, PlanState
+from catalog.models import Product
 from liveshop.ids import ALPHABET
 from liveshop.refusals import Code, Refused
 from rooms.models import Room
@@ -37,7 +39,10 @@ def make(*, promoter: User, plan: Plan, room: Room | None = None, remark: str = 
     access.require(promoter, access.Power.SEE_EARNINGS)
     if plan.state != PlanState.OPEN:
         raise Refused(Code.ENDED)
-    known = {"promoter": promoter, "plan": plan, "room": room, "remark": remark.strip()[:40]}
+    return _made(promoter=promoter, plan=plan, room=room, remark=remark.strip()[:40])
+
+
+def _made(**known: object) -> Link:
     while True:
         try:
             with transaction.atomic():
@@ -45,6 +50,19 @@ def make(*, promoter: User, plan: Plan, room: Room | None = None, remark: str = 
         except IntegrityError:
             # A code met another link's (1 in 10^12), or the twin request won: both are settled by asking again.
             continue
+
+
+def shared_path(user: User, product: Product, room: Room, *, make: bool) -> str:
+    """Where who shares this product in this room leads people to, made when she asks; empty when she has or may have none."""
+    if user.is_staff or product.shop.owner_id == user.pk or not access.may(user, access.Power.SEE_EARNINGS):
+        return ""
+    plan = Plan.objects.filter(product=product, state=PlanState.OPEN).first()
+    if plan is None:
+        return ""
+    known = Link.objects.filter(promoter=user, plan=plan, room=room).order_by("pk").first()
+    if known is None and make:
+        known = _made(promoter=user, plan=plan, room=room, remark="")
+    return reverse("link", args=[known.code]) if known else ""
 
 
 def visit(*, code: str, request: HttpRequest) -> Visit:

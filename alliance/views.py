@@ -21,7 +21,8 @@ from alliance import earnings, links, plans, pool
 from alliance.models import AttributionPath, Link, Plan, PlanState
 from catalog.models import Category, Product, Shop
 from liveshop.refusals import Code, Refused
-from rooms.models import Room
+from rooms.models import Room, Show
+from rooms.video import replays
 
 PER_PAGE = 30
 
@@ -32,8 +33,7 @@ def follow_link(request: HttpRequest, code: str) -> HttpResponse:
     """Record the click, then land in the room or on the product; a closed plan still lands there, without commission."""
     visit = links.visit(code=code, request=request)
     link = visit.link
-    target = reverse("room", args=[link.room.slug]) if link.room else reverse("product", args=[link.plan.product.public_id])
-    response = redirect(target)
+    response = redirect(_target(link, request.GET.get("clip", "")))
     if visit.click:
         links.remember(request, response, visit.click)
     return response
@@ -166,6 +166,17 @@ def _permille(text: str) -> int:
     if not whole.isdecimal() or len(tenth) > 1 or not (tenth or "0").isdecimal():
         raise Refused(Code.INVALID, why=text)
     return int(whole) * 10 + int(tenth or 0)
+
+
+def _target(link: Link, clip: str) -> str:
+    """The product or the room; the clip that its poster names, as long as it is there."""
+    if link.room is None:
+        return reverse("product", args=[link.plan.product.public_id])
+    show, _dot, number = clip.partition(".")
+    found = Show.objects.filter(room=link.room, public_id=show).first() if number.isdecimal() and len(number) < 5 else None
+    if found and replays.may_be_seen(link.room, found) and (replays.has_film(found) or replays.can_rewind(found)):
+        return reverse("clip", args=[link.room.slug, show, int(number)])
+    return reverse("room", args=[link.room.slug])
 
 
 def _address(request: HttpRequest, link: Link) -> str:

@@ -67,6 +67,9 @@ PERSONAL_PANEL = "campaigns.panels:mine"
 # Before a user's chat line, claim or order is accepted elsewhere: who may sell on this shelf item without own stock.
 SHELF_SOURCES = "alliance.pool:offers_for"
 
+# Who shares a room or clip earns from it: function(user, product, room, make) -> path of her link, "" for none.
+SHARE_LINK = "alliance.links:shared_path"
+
 # A viewer opened a product from a room's shelf: function(item, product_id) -> None.
 SHELF_CLICK = "rooms.shelf:note_click"
 

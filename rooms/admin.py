@@ -38,6 +38,11 @@ class KeeperAdmin(ReadOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [field.name for field in self.model._meta.fields if field.name != "id"]
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        """The models' own help is for developers."""
+        silent = dict.fromkeys(self.get_readonly_fields(request, obj), "")
+        return super().get_form(request, obj, change, **options | {"help_texts": silent})
+
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """The audit log has it already."""
 
@@ -96,7 +101,11 @@ class HeldFilter(admin.SimpleListFilter):
 class RecordingInline(ReadOnly, TabularInline):
     model = Recording
     fields = ["public_id", "began_at", "ended_at", "megabytes", "removed_at"]
-    readonly_fields = ["megabytes"]
+    readonly_fields = fields
+    hide_title = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True  # who sees the show sees what is kept of it
 
     @display(description=_("file size"))
     def megabytes(self, row: Recording) -> str:

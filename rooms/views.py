@@ -137,8 +137,9 @@ def share(request: HttpRequest, slug: str) -> HttpResponse:
     """The room's link and its QR code."""
     place = _allowed(request, slug, Power.WATCH)
     link = request.build_absolute_uri(reverse("room", args=[slug]))
-    template = "rooms/_share.html" if request.headers.get("hx-request") else "rooms/share.html"
-    return render(request, template, {"room": place, "link": link, "qr": _qr(link)})
+    is_sheet = bool(request.headers.get("hx-request"))
+    context = {"room": place, "link": link, "qr": _qr(link), "is_sheet": is_sheet}
+    return render(request, "rooms/_share.html" if is_sheet else "rooms/share.html", context)
 
 
 def _qr(link: str) -> SafeString:

@@ -110,6 +110,12 @@ def recording(request: HttpRequest, public_id: str) -> HttpResponseBase:
     return HttpResponse(data, status=206, content_type="video/mp4", headers=headers)
 
 
+def clip_of(request: HttpRequest, slug: str, show: str, number: int) -> tuple[Film, Chapter]:
+    """A clip that this person may see. Raises Refused(NOT_FOUND)."""
+    _room, film = _film(request, slug, show)
+    return film, _chapter(film, str(number))
+
+
 def _whole(request: HttpRequest, path: Path, row: Recording, size: int) -> StreamingHttpResponse:
     """The file from its beginning, a piece at a time; `?download` keeps it."""
 

@@ -170,6 +170,7 @@ class TestDesk:
         first = client.get(page).content.decode()
         assert "依法保留这场的录像，原因" in first
         assert "解除依法保留，原因" not in first
+        assert "entries into the room" not in first, "no English help in the desk"
         inline = {"recordings-TOTAL_FORMS": "0", "recordings-INITIAL_FORMS": "0"}
         assert client.post(page, inline).status_code == 302
         assert not AuditEntry.objects.filter(action="recordings.held").exists(), "without a reason nothing happens"
@@ -185,6 +186,20 @@ class TestDesk:
         log = client.get(reverse("admin:accounts_auditentry_changelist")).content.decode()
         assert "依法保留了一场直播的录像" in log
         assert page in log, "the log leads to the show"
+
+    def test_it_lists_what_is_kept_of_the_show_for_whoever_may_see_it(self, client: Client, page: str, operator: User) -> None:
+        for who in (operator, operator_of("治理")):
+            client.force_login(who)
+            for name in ("room", "show", "recording"):
+                if name != "recording" or who.is_superuser:
+                    assert client.get(reverse(f"admin:rooms_{name}_changelist")).status_code == 200
+            shown = client.get(page)
+            assert shown.status_code == 200
+            for recording_id in Recording.objects.values_list("public_id", flat=True):
+                assert recording_id in shown.content.decode()
+        client.force_login(operator)
+        one = Recording.objects.latest("pk")
+        assert client.get(reverse("admin:rooms_recording_change", args=[one.pk])).status_code == 200
 
     def test_an_operator_sets_the_days_of_a_room(self, client: Client, show: Show) -> None:
         client.force_login(operator_of("治理"))

@@ -45,3 +45,6 @@ async function watch() {
 }
 document.addEventListener("panel", ({ detail }) => detail === "stage" && watch());
 watch();
+
+/* Posters are drawn by those alone who want one. */
+document.addEventListener("htmx:afterSwap", ({ detail }) => detail.target.querySelector("[data-poster]") && import("./poster.js").then((loaded) => loaded.drawAll()));
