@@ -31,7 +31,6 @@ from rooms.realtime.hub import hub
 
 MAX_BATCH = 1000
 FLUSHERS = 2
-PATIENCE_S = 15.0  # how long a batch is repeated to a database that is away, before its people are told to ask again
 RETRY_S = 0.1
 NEWS_S = 0.2
 log = structlog.get_logger(__name__)
@@ -209,7 +208,7 @@ class ClaimEngine:
     async def _judge(self, line: Line, target: Target, taps: Sequence[Tap], unseen: int) -> list[ClaimOutcome]:
         """The database's answers in the order of the taps. A database that went away is asked the same again: the keys make it safe."""
         holder = line.holder
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + settings.DATABASE_PATIENCE_S
         while True:
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):  # a database that is frozen never fails by itself

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
+from django.conf import settings
 from django.utils import translation
 
 from accounts import identity
@@ -38,6 +39,7 @@ MAX_CHARS = 4096
 MAX_COMMANDS = 40  # in any ten seconds; a person tapping as fast as she can stays below
 WINDOW_S = 10.0
 MAX_AT_WORK = 8
+CLAIMS_FIRST_S = 3.0  # the engine has the same patience, and says it better
 MAX_STRIKES = 20
 log = structlog.get_logger(__name__)
 
@@ -191,9 +193,14 @@ class Session:
         with translation.override(self.connection.language):
             try:
                 handler = wiring.load(wiring.SOCKET_COMMANDS[command["c"]])
-                answer = await handler(self.connection, command)
+                async with asyncio.timeout(settings.DATABASE_PATIENCE_S + CLAIMS_FIRST_S):
+                    answer = await handler(self.connection, command)
             except Refused as refused:
                 self._refuse(key, refused)
+                return
+            except TimeoutError:
+                log.warning("command_gave_up")  # the database is frozen; what it does later is done once, by its key
+                self._refuse(key, Refused(Code.UNAVAILABLE))
                 return
             except Exception:
                 incident = uuid.uuid4().hex[:8]

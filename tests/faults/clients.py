@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +23,8 @@ from tests.browser.site import Site
 from tests.scarce import require_exact
 from tests.sockets.conftest import make_ticket
 
+MOVING = re.compile(r'<div class="bar".*?</div>|data-(?:stock|phase|now)="[^"]*"', re.DOTALL)
+CATCH_UP = "catch-up"
 TRUTH_S = 5.0  # within this every screen shows what is so
 
 
@@ -35,6 +38,7 @@ class Viewer:
         self.socket: ClientConnection | None = None
         self.seq, self.joins, self.now = 0, 0, 0
         self.panels: dict[str, str] = {}
+        self.has_all = False
         self.bars: dict[str, list[int]] = {}
         self.online = 0
         self.lines: list[str] = []
@@ -42,6 +46,7 @@ class Viewer:
         self.frames: list[str] = []
         self.asked: dict[str, str] = {}
         self.replies: dict[str, dict[str, Any]] = {}
+        self.later: asyncio.Task[None] | None = None
 
     async def watch(self) -> None:
         while not {4001, 4003, 4010} & set(self.codes):
@@ -61,11 +66,13 @@ class Viewer:
             await asyncio.sleep(random.uniform(0.1, 0.5))
 
     async def catch_up(self) -> None:
-        """Seq 0 asks for every panel touched since the beginning, so that one answer is the whole truth."""
+        """The first asks for every panel there is, so that nothing which was never told can pass for right."""
         if self.socket:
-            await self.socket.send(
-                json.dumps({"c": "catch_up", "id": uuid.uuid4().hex, "seq": 0 if not self.panels else self.seq, "chat": ""})
-            )
+            await self.socket.send(json.dumps({"c": "catch_up", "id": CATCH_UP, "seq": self.seq if self.has_all else -1, "chat": ""}))
+
+    async def _catch_up_later(self) -> None:
+        await asyncio.sleep(0.3)
+        await self.catch_up()
 
     async def ask(self, name: str, *, key: str = "", wait_s: float = 30, **payload: Any) -> dict[str, Any]:
         """The answer to one command; it is sent again with its key after every cut."""
@@ -88,6 +95,9 @@ class Viewer:
         if "panels" in frame and frame["seq"] >= self.seq:
             self.panels |= frame["panels"]
             self.seq = frame["seq"]
+            self.has_all |= frame.get("kind") == "caught_up" or frame["t"] == "snap"
+        elif frame.get("kind") == "caught_up" or frame.get("id") == CATCH_UP and not frame["ok"]:
+            self.later = asyncio.create_task(self._catch_up_later())  # as the page does: it was drawn too early, or could not be read
         self.online = frame.get("online", self.online)
         self.bars |= frame.get("bars") or {}
         self.lines += [line["id"] for line in frame.get("chat") or []]
@@ -142,10 +152,15 @@ def _truth(room: Room, deals: Sequence[Deal]) -> tuple[dict[str, str], int, dict
 
 
 def _what_is_wrong(viewer: Viewer, now: dict[str, str], seq: int, bars: dict[str, list[int]]) -> str:
-    stale = [name for name in ("stage", "notice", "pin", "shelf") if viewer.panels.get(name, now[name]) != now[name]]
+    stale = [name for name in now if without_clock(viewer.panels.get(name, "never told")) != without_clock(now[name])]
     if viewer.seq == seq and not stale and all(viewer.bars.get(name) == units for name, units in bars.items()):
         return ""
     return f"seq {viewer.seq} of {seq}, bars {viewer.bars} of {bars}, stale {stale}, {viewer.codes}, {viewer.frames[-20:]}"
+
+
+def without_clock(html: str) -> str:
+    """A panel without what the page keeps true by itself: times, and the units that come as `bars`."""
+    return MOVING.sub("", html)
 
 
 def require_kept(deal: Deal, viewers: Sequence[Viewer]) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,3 +103,44 @@ def test_postgres_stands_still_for_ten_seconds(own_database: OwnPostgres, site: 
     evening(viewers, work)
     require_all_answered(viewers, deal)
     assert {viewer.joins for viewer in [*viewers, *late]} == {1}
+
+
+PATIENCE_S = 2.0
+
+
+def test_a_database_that_stands_still_for_long_is_said_so_and_nothing_hangs(own_database: OwnPostgres, tmp_path: Path, room: Room) -> None:
+    site = Site(tmp_path / "daphne.log", DATABASE_PATIENCE_S=str(PATIENCE_S)).start()
+    deal = make_deal(room, total=UNITS)
+    viewers = [Viewer(site, room, user) for user in make_people(PEOPLE)]
+    talker = viewers[0]
+
+    async def work() -> None:
+        keys = [str(uuid.uuid4()) for _ in viewers]
+        own_database.pause()
+        try:
+            began = time.monotonic()
+            asked = [viewer.ask("claim", key=key, deal=deal.public_id) for viewer, key in zip(viewers, keys, strict=True)]
+            *told, said = await asyncio.gather(*asked, talker.ask("chat", text="有人吗"))
+            assert PATIENCE_S * 0.9 < time.monotonic() - began < PATIENCE_S + 6
+            for answer in (*told, said):
+                assert answer["refused"]["code"] == "UNAVAILABLE"
+                assert answer["refused"]["next_step"]
+        finally:
+            own_database.resume()
+        again = await asyncio.gather(
+            *[viewer.ask("claim", key=key, deal=deal.public_id) for viewer, key in zip(viewers, keys, strict=True)]
+        )
+        assert sum(answer["ok"] for answer in again) == UNITS
+        assert (await talker.ask("chat", text="又好了"))["ok"]
+        await require_live(viewers, room, deal)
+
+    try:
+        evening(viewers, work)
+        require_all_answered_again(viewers, deal)
+    finally:
+        site.stop()
+
+
+def require_all_answered_again(viewers: list[Viewer], deal: Deal) -> None:
+    assert len(require_kept(deal, viewers)) == UNITS, "a tap that was given up and repeated is one tap"
+    assert {viewer.joins for viewer in viewers} == {1}, "a frozen database costs nobody the connection"

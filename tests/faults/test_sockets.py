@@ -15,7 +15,7 @@ from django.db import transaction
 
 from accounts import sanctions
 from campaigns import claims, drops
-from campaigns.models import Claim, Drop
+from campaigns.models import Claim, Deal, Drop
 from liveshop import servers
 from liveshop.refusals import Refused
 from liveshop.threads import in_thread
@@ -82,6 +82,7 @@ def memory_of(site: Site) -> int:
 def test_who_stops_reading_is_sent_away_and_costs_bounded_memory(ready: dict[str, Site], room: Room) -> None:
     for _ in range(60):
         cast.make_shelf_item(room)
+    deals = {name: make_deal(room, total=1) for name in ready}
     stopped = {name: [join_raw(site, room, buffer=4096) for _ in range(10)] for name, site in ready.items()}
     dozing = {name: join_raw(site, room, buffer=4096) for name, site in ready.items()}
     healthy = {name: Reader(join_raw(site, room)) for name, site in ready.items()}
@@ -102,6 +103,7 @@ def test_who_stops_reading_is_sent_away_and_costs_bounded_memory(ready: dict[str
         assert woken[name].is_alive(), f"{name}: who reads again in time stays"
         assert "snap" in woken[name].kinds, f"{name}: and gets one snapshot for what was left out"
         assert healthy[name].kinds.count("state") >= sent * 0.5, name
+        require_unharmed(site, room, deals[name])
         assert memory_of(site) - before[name] < 2 * (10 * (STATE_BYTES + 128 * 1024) + 10 * 2**20), name
         assert [reader.code for reader in late[name]] == [4008, 4008], f"{name}: who wakes up then hears why"
         for reader in [Reader(raw) for raw in stopped[name][2:]]:
@@ -109,6 +111,19 @@ def test_who_stops_reading_is_sent_away_and_costs_bounded_memory(ready: dict[str
             assert not reader.is_alive(), f"{name}: the line is closed"
     for raw in [*dozing.values(), *(reader.raw for reader in healthy.values()), *(raw for many in stopped.values() for raw in many)]:
         raw.close()
+
+
+def require_unharmed(site: Site, room: Room, deal: Deal) -> None:
+    """The room goes on: of two who tap for its one unit one wins, and both screens are true."""
+    viewers = [Viewer(site, room, user) for user in make_people(2)]
+
+    async def work() -> None:
+        answers = await asyncio.gather(*[viewer.ask("claim", deal=deal.public_id) for viewer in viewers])
+        assert sorted(answer["ok"] for answer in answers) == [False, True]
+        await require_truth(viewers, room, deal)
+
+    evening(viewers, work)
+    assert len(require_kept(deal, viewers)) == 1
 
 
 def test_the_servers_are_told_their_bounds() -> None:
@@ -186,6 +201,7 @@ def lives_on(raw: socket.socket) -> bool:
 @pytest.mark.parametrize("writer", WRITERS)
 def test_broken_frames_end_their_own_socket_only(ready: dict[str, Site], room: Room, writer: str) -> None:
     site = ready[writer]
+    deal = make_deal(room, total=1)
     bystander = join_raw(site, room)
     for what, (noise, is_fine) in FUZZ.items():
         with join_raw(site, room) as raw:
@@ -193,6 +209,7 @@ def test_broken_frames_end_their_own_socket_only(ready: dict[str, Site], room: R
             assert lives_on(raw) == is_fine, what
     assert lives_on(bystander)
     bystander.close()
+    require_unharmed(site, room, deal)
 
 
 def test_a_hostile_viewer_takes_nothing(ready: dict[str, Site], room: Room) -> None:
