@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from rooms import moderation
-from rooms.models import ChatLine, ModeratorGrant, Pin, Room, ShelfItem
+from rooms.models import ChatLine, ModeratorGrant, Pin, Recording, Room, ShelfItem
 from tests import cast
 from tests.browser.site import Site
 
@@ -124,3 +125,19 @@ def test_the_phones_studio_and_the_home_are_accessible(
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.goto("/studio/")
     axe(page)
+
+
+def test_the_warning_of_a_full_quota_keeps_its_distance_from_the_camera_button(tmp_path: Path, phone, desktop, room: Room) -> None:
+    Recording.objects.create(room=room, show=room.shows.get(), path="a.mp4", mime="", size=870_000_000)
+    tight = Site(tmp_path / "site.log", RECORDINGS_ROOM_GB="1").start()
+    try:
+        for make in (phone, desktop):
+            page = make(room.anchor, base_url=tight.url)
+            page.goto("/studio/axia")
+            button = page.get_by_role("button", name="用这个摄像头开播").bounding_box()
+            warning = page.locator(".vdesk > .alert").bounding_box()
+            assert button
+            assert warning
+            assert 6 <= warning["y"] - button["y"] - button["height"] <= 16
+    finally:
+        tight.stop()
