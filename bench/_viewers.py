@@ -17,6 +17,7 @@ class Viewers:
         self.poll = select.epoll()
         self.sockets: dict[int, socket.socket] = {}
         self.received: dict[int, int] = {}
+        self.early: dict[int, bytes] = {}  # what came right behind the handshake
 
     def join(self, paths: list[str], flight: int = 128, headers: Sequence[str] = ()) -> float:
         """Open one socket for each path, each with its own line of `headers` if given; returns handshakes per second.
@@ -37,6 +38,7 @@ class Viewers:
                     raise RuntimeError(f"handshake refused: {bytes(answer)[:200]!r}")
                 connection.setblocking(False)
                 self.sockets[connection.fileno()] = connection
+                self.early[connection.fileno()] = bytes(answer).split(b"\r\n\r\n", 1)[1]
                 self.poll.register(connection.fileno(), select.EPOLLIN)
         self.received = dict.fromkeys(self.sockets, 0)
         return len(paths) / (time.monotonic() - began)
@@ -44,6 +46,21 @@ class Viewers:
     def say(self, descriptor: int, text: str) -> None:
         """Send a text frame on one socket."""
         self.sockets[descriptor].sendall(masked(text.encode()))
+
+    def all_hear(self, words: bytes, most_s: float = 10) -> bool:
+        """Whether every socket is told these words."""
+        silent = {descriptor: early for descriptor, early in self.early.items() if words not in early}
+        until = time.monotonic() + most_s
+        while silent and time.monotonic() < until:
+            for descriptor, _events in self.poll.poll(0.1, 4096):
+                chunk = self.sockets[descriptor].recv(262_144)
+                if not chunk:
+                    return False
+                if descriptor in silent:
+                    silent[descriptor] += chunk
+                    if words in silent[descriptor]:
+                        del silent[descriptor]
+        return not silent
 
     def settle(self, quiet_s: float = 1.5) -> None:
         """Read until nothing has come for a while, then count from zero."""

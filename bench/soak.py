@@ -1,8 +1,9 @@
 """`bin/bench soak`: a room for an hour. 2,000 sockets, 5 % a minute leave and others come, talk at real rates, pins in between.
 
 Memory must reach a plateau, no descriptor may leak, and a viewer who misses a number of the room's `seq` must be healed by
-catching up. Talk is replayed from a log when one is given (`--log FILE.csv.gz` with the columns t,kind,user,value), else it
-comes in plateaus of 20 lines a second with pauses, as in a busy room.
+catching up. Nobody may be told a line twice, and a deal that people tap for all the while must be given out exactly. Talk is
+replayed from a log (`--log FILE.csv.gz` with the columns t,kind,user,value; one beside the repository is found), else it comes
+in plateaus of 20 lines a second with pauses, as in a busy room.
 """
 
 import argparse
@@ -13,11 +14,14 @@ import json
 import os
 import re
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench import _tapping
 from bench._viewers import Control, Viewers
 from bench.fanout import prepare, server
 from bench.idle import rss_kb
@@ -27,6 +31,11 @@ PIN_EVERY_S = 5.0
 HEAL_S = 5.0
 MOST_GROWTH = 0.10  # of the resident memory, from the middle of the run to its end
 TOLD = {"chat", "gift", "superchat", "enter"}  # what a room shows as a line
+BUYERS, UNITS = 40, 25
+SAMPLE_OF = 40  # of so many sockets one is watched for lines told twice
+LOG = Path(__file__).resolve().parents[2] / "shared" / "data" / "bilibili-live-events" / "room11365.csv.gz"
+TICK = re.compile(rb'"t":"tick".*?(?="t":"|$)', re.DOTALL)
+LINE = re.compile(rb'"id":"(\d+)"')
 STATE = re.compile(rb'"t":"(?:state|snap)".{0,80}?"seq":(\d+)')
 
 
@@ -41,6 +50,9 @@ class Books:
     healed: int = 0
     lost: int = 0
     closed: int = 0
+    doubled: int = 0
+    won: list[bytes] = field(default_factory=list)
+    answers: int = 0
     memory_kb: list[int] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
 
@@ -51,15 +63,21 @@ def main(argv: list[str]) -> int:
     options.add_argument("--quick", action="store_true", help="300 sockets and one minute")
     options.add_argument("--minutes", type=float, default=60)
     options.add_argument(
-        "--log", type=Path, help="a room's log to replay, a line for each chat, gift or coming: csv.gz with t,kind,user,value"
+        "--log",
+        type=Path,
+        default=LOG if LOG.exists() else None,
+        help="a room's log to replay, a line for each chat, gift or coming: csv.gz with t,kind,user,value",
     )
     given = options.parse_args(argv)
     count, minutes = (300, 1.0) if given.quick else (2_000, given.minutes)
     room, tickets = prepare(count)
+    deal, buyers = _deal(minutes)
     with server({"REDIS_URL": "", "JOIN_TICKET_TTL_S": "86400"}) as (port, process):
-        soak = Soak(Viewers(port), Control(port), process.pid, _moments(given.log))
+        soak = Soak(Viewers(port), Control(port), process.pid, _moments(given.log), deal.public_id)
         try:
-            soak.enter([f"/ws/live/{room}?ticket={ticket}" for ticket in tickets])
+            soak.enter(
+                [f"/ws/live/{room}?ticket={ticket}" for ticket in tickets], [f"/ws/live/{room}?ticket={ticket}" for ticket in buyers]
+            )
             soak.run(minutes * 60)
         finally:
             soak.viewers.close()
@@ -67,11 +85,18 @@ def main(argv: list[str]) -> int:
     middle = books.memory_kb[len(books.memory_kb) // 2]
     growth = books.memory_kb[-1] / middle - 1
     leaked = books.descriptors[-1] - books.descriptors[0]
-    ok = growth <= MOST_GROWTH and leaked <= 10 and not books.lost and not books.closed and books.pins > 0
+    is_exact = books.answers == BUYERS and _tapping.audit(deal, books.won, UNITS)
+    ok = (
+        growth <= MOST_GROWTH and leaked <= 10 and not books.lost and not books.closed and not books.doubled and books.pins > 0 and is_exact
+    )
     print(f"{count:,} sockets, {minutes:g} min: {books.lines:,} lines, {books.pins} pins, {books.churned:,} left and came")
     print(f"memory {books.memory_kb[0] // 1024} → {middle // 1024} → {books.memory_kb[-1] // 1024} MB, {leaked:+d} descriptors")
-    print(f"gaps in seq {books.gaps}, healed {books.healed}, lost {books.lost}; sockets closed by the server {books.closed}")
+    print(
+        f"gaps in seq {books.gaps}, healed {books.healed}, lost {books.lost}; sockets closed by the server {books.closed}; lines told twice {books.doubled}"
+    )
+    print(f"{books.answers} of {BUYERS} taps answered, {len(books.won)} won; audit {'ok' if is_exact else 'WRONG'}")
     figures: dict[str, Any] = {"growth": round(growth, 3), "leaked": leaked, "gaps": books.gaps, "lost": books.lost, "closed": books.closed}
+    figures |= {"doubled": books.doubled, "exact": is_exact}
     print(json.dumps({"bench": "soak", "ratio": round(1 + growth, 3), "goal": 1 + MOST_GROWTH, "ok": ok, "minutes": minutes, **figures}))
     return 0 if ok else 1
 
@@ -79,7 +104,7 @@ def main(argv: list[str]) -> int:
 class Soak:
     """The crowd, what it knows, and the anchor who pins."""
 
-    def __init__(self, viewers: Viewers, control: Control, pid: int, moments: Iterator[float]) -> None:
+    def __init__(self, viewers: Viewers, control: Control, pid: int, moments: Iterator[float], deal: str) -> None:
         self.viewers, self.control, self.pid, self.moments = viewers, control, pid, moments
         self.next_line = next(moments)
         self.books = Books()
@@ -87,8 +112,14 @@ class Soak:
         self.waiting: dict[int, float] = {}
         self.paths: itertools.cycle[str] = itertools.cycle([""])
         self.pins = _pins()
+        self.deal = deal
+        self.buyers: list[int] = []
+        self.tapped = 0
+        self.told: dict[int, set[bytes]] = {}
 
-    def enter(self, paths: list[str]) -> None:
+    def enter(self, paths: list[str], buyers: list[str]) -> None:
+        self.viewers.join(buyers)
+        self.buyers = list(self.viewers.sockets)
         self.viewers.join(paths)
         self.paths = itertools.cycle(paths)
         self.viewers.settle()
@@ -107,6 +138,7 @@ class Soak:
                 self.books.pins += 1
             while self.books.churned < now / 60 * CHURN_A_MINUTE * count:
                 self._swap_one()
+            self._tap(now / seconds)
             self._say(now)
             self._read()
             self._judge()
@@ -122,8 +154,15 @@ class Soak:
             self.books.lines += 1
             self.next_line = next(self.moments)
 
+    def _tap(self, part: float) -> None:
+        """The buyers tap one after the other through four fifths of the run, and stay for their answers."""
+        while self.tapped < min(BUYERS, int(part / 0.8 * BUYERS) + 1):
+            command = {"c": "claim", "id": str(uuid.uuid4()), "deal": self.deal}
+            self.viewers.say(self.buyers[self.tapped], json.dumps(command))
+            self.tapped += 1
+
     def _swap_one(self) -> None:
-        descriptor = next(iter(self.viewers.sockets))
+        descriptor = next(descriptor for descriptor in self.viewers.sockets if descriptor not in self.buyers)
         self._drop(descriptor)
         self.viewers.join([next(self.paths)])
         self.books.churned += 1
@@ -133,6 +172,7 @@ class Soak:
         self.viewers.sockets.pop(descriptor).close()
         self.known.pop(descriptor, None)
         self.waiting.pop(descriptor, None)
+        self.told.pop(descriptor, None)
 
     def _read(self) -> None:
         for descriptor, _events in self.viewers.poll.poll(0.01, 4096):
@@ -144,6 +184,14 @@ class Soak:
                 self.books.closed += 1
                 self._drop(descriptor)
                 continue
+            if descriptor in self.buyers:
+                self.books.answers += chunk.count(b'"t":"reply"')
+                self.books.won += _tapping.WON.findall(chunk)
+            if descriptor % SAMPLE_OF == 0:
+                told = self.told.setdefault(descriptor, set())
+                lines = [line for tick in TICK.findall(chunk) for line in LINE.findall(tick)]
+                self.books.doubled += len(lines) - len(set(lines) - told)
+                told.update(lines)
             for found in STATE.finditer(chunk):
                 self._hear(descriptor, int(found[1]))
 
@@ -163,6 +211,27 @@ class Soak:
         for descriptor in late:
             del self.waiting[descriptor]
             self.books.lost += 1
+
+
+def _deal(minutes: float) -> tuple[Any, list[str]]:
+    """A deal that is open for the whole run, and the tickets of those who tap for it."""
+    from django.db import connection
+    from django.http import HttpRequest
+    from django.utils import timezone
+
+    from rooms.models import Room
+    from rooms.realtime import tickets
+    from tests.scarce import make_deal, make_people
+
+    room = Room.objects.get(slug="bench")
+    deal = make_deal(room, total=UNITS, ends_at=timezone.now() + timedelta(minutes=minutes + 30), hold_s=int(minutes * 60) + 1800)
+    issued = []
+    for user in make_people(BUYERS):
+        request = HttpRequest()
+        request.user, request.device = user, f"soak{user.pk}"  # type: ignore[attr-defined]
+        issued.append(tickets.issue(request, room))
+    connection.close()
+    return deal, issued
 
 
 def _pins() -> Iterator[None]:
