@@ -1,5 +1,6 @@
 """What the hub counts for `/metrics`. The hot path raises plain numbers; counters follow when somebody asks."""
 
+from collections import Counter as Counted
 from collections import defaultdict
 
 from prometheus_client import Counter, Gauge
@@ -7,6 +8,9 @@ from prometheus_client import Counter, Gauge
 from liveshop.metrics import follow
 
 SOCKETS = Gauge("liveshop_sockets", "Open room sockets of this process", multiprocess_mode="liveall")
+WRITERS = Gauge(
+    "liveshop_sockets_by_writer", "The same by how they are written to; portable: the slow way", ["writer"], multiprocess_mode="liveall"
+)
 ROOMS = Gauge("liveshop_rooms", "Rooms with sockets in this process", multiprocess_mode="liveall")
 BEHIND = Gauge("liveshop_sockets_behind", "Sockets that wait for a snapshot", multiprocess_mode="liveall")
 LAYER_AWAY = Gauge("liveshop_layer_away", "1 while Redis is away and talk goes through the database", multiprocess_mode="liveall")
@@ -38,6 +42,9 @@ def sample() -> None:
 
     members = [member for room in list(hub.rooms.values()) for member in room.everyone()]
     SOCKETS.set(len(members))
+    writers = Counted(member.sink.name for member in members)
+    for writer in ("daphne", "uvicorn", "portable"):
+        WRITERS.labels(writer).set(writers[writer])
     ROOMS.set(len(hub.rooms))
     BEHIND.set(sum(member.is_behind for member in members))
     LAYER_AWAY.set(hub.layer.is_away)

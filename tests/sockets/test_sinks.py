@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,8 +26,8 @@ def without_clock(wire: bytes) -> bytes:
     return re.sub(rb'"now":\d{13}', b'"now":0', wire)
 
 
-def wire_of(server: type[Site], fast: str, room: Room, log: Path) -> list[bytes]:
-    """A short and a long frame as this server sends them."""
+def wire_of(server: type[Site], fast: str, room: Room, log: Path) -> tuple[str, list[bytes]]:
+    """The writer in use, and a short and a long frame as this server sends them."""
     site = server(log, HUB_FAST_SINKS=fast)
     site.start()
     try:
@@ -35,25 +36,34 @@ def wire_of(server: type[Site], fast: str, room: Room, log: Path) -> list[bytes]
             with transaction.atomic():
                 seq = events.publish_in_tx(room_id=room.pk, kind="stock_changed", panels=["shelf", "stage", "notice"])
             state = frame_of(raw, b'"state"')
+            with urllib.request.urlopen(f"{site.url}/metrics", timeout=5) as answer:
+                writers = re.findall(r'^liveshop_sockets_by_writer{.*?writer="(\w+)"} 1.0$', answer.read().decode(), re.MULTILINE)
     finally:
         site.stop()
     numbered = [(b'"seq":%d' % (seq - 1), b'"seq":0'), (b'"seq":%d' % seq, b'"seq":1'), (b'"since":%d' % (seq - 1), b'"since":0')]
     frames = [hello, state]
     for old, new in numbered:
         frames = [wire.replace(old, new) for wire in frames]
-    return [without_clock(wire) for wire in frames]
+    return ",".join(writers), [without_clock(wire) for wire in frames]
 
 
 @pytest.mark.slow
 def test_all_writers_send_the_same_bytes(room: Room, tmp_path: Path) -> None:
     for _ in range(12):
         cast.make_shelf_item(room)
-    sent = {
-        f"{server.__name__} {fast}": wire_of(server, fast, room, tmp_path / f"{server.__name__}{fast}.log")
+    told = {
+        (server.__name__, fast): wire_of(server, fast, room, tmp_path / f"{server.__name__}{fast}.log")
         for server in (Site, UvicornSite)
         for fast in ("0", "1")
     }
-    reference = sent["Site 0"]
+    assert {asked: writer for asked, (writer, _wire) in told.items()} == {
+        ("Site", "0"): "portable",
+        ("Site", "1"): "daphne",
+        ("UvicornSite", "0"): "portable",
+        ("UvicornSite", "1"): "uvicorn",
+    }
+    sent = {asked: wire for asked, (_writer, wire) in told.items()}
+    reference = sent["Site", "0"]
     assert reference[0][0] == 0x81
     assert all(wire == reference for wire in sent.values()), {name: [len(part) for part in wire] for name, wire in sent.items()}
 
