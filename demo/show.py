@@ -16,11 +16,11 @@ from campaigns import coupons, deals, drops
 from campaigns.models import CouponState, DealState, DropState
 from catalog import stock
 from catalog.models import Sku
+from demo import stages
 from liveshop.clock import now
 from liveshop.refusals import Refused
 from liveshop.threads import in_thread
 from rooms import chat, stage
-from rooms.crowd import TALK
 from rooms.models import Room, RoomEvent, ShelfItem, Show, ShowState
 
 HANDS_OFF = timedelta(minutes=3)
@@ -99,7 +99,9 @@ class Director:
             stage.pin(room=room, item=items[self.turn % len(items)], by=room.anchor)
 
     def _talk(self, room: Room) -> None:
-        chat.say(room=room, user=room.anchor, key=uuid.uuid4(), text=random.choice(TALK["anchor"]))
+        pin = room.pins.filter(ended_at=None).select_related("item__product__category").first()
+        text = random.choice(stages.talk_of(pin.item.product.category.slug if pin else "")["anchor"])
+        chat.say(room=room, user=room.anchor, key=uuid.uuid4(), text=text)
 
     def _drop_a_deal(self, room: Room) -> None:
         sku = self._own_sku(room)

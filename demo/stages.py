@@ -106,6 +106,13 @@ def talk(room: Room, viewers: list[User]) -> None:
     ChatLine.objects.bulk_create(rows)
 
 
+def talk_of(category: str) -> dict[str, list[str]]:
+    """What is said by the anchor, asked and praised where goods of this category are shown; "": anywhere."""
+    found = content("trade")
+    anywhere, here = found[""], found.get(category, {})
+    return {topic: anywhere.get(topic, []) + here.get(topic, []) for topic in ("anchor", "questions", "praise")}
+
+
 def followers(room: Room, viewers: list[User]) -> None:
     """Some demo viewers follow the room, counted within its followers."""
     loyal = random.Random(room.slug).sample(viewers[2:], min(len(viewers) - 2, 6 + room.follower_count // 6000))

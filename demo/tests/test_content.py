@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from demo import rates
+from demo import rates, stages
 from demo.seeding import content
 from rooms.models import Room, ShelfItem
 
@@ -36,3 +36,10 @@ def test_talk_follows_the_counts_of_real_rooms() -> None:
     assert rates.mood("busy").talk == pytest.approx(41108 / 1847 / 1026)
     assert rates.mood("small").talk == pytest.approx((163 + 123) / (146 + 91) / 1026)
     assert 15 < rates.mood("busy").talk / rates.mood("small").talk < 25
+
+
+def test_every_category_has_its_own_words() -> None:
+    for category in content("places")["categories"]:
+        talk = stages.talk_of(category["slug"])
+        assert all(len(talk[topic]) >= 2 for topic in ("anchor", "questions", "praise")), category
+        assert set(stages.talk_of("")["anchor"]) < set(talk["anchor"])

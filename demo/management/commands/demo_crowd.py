@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import signal
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from accounts.models import User
 from demo import buyers, doors, rates, streaming
 from demo.logins import LOGINS
 from demo.show import Director
+from demo.stages import talk_of
 from rooms.crowd import TALK, Viewer
 from rooms.models import Room
 from rooms.stage import RUNNING
@@ -64,11 +66,11 @@ def assemble() -> list[Any]:
     errands: list[Any] = [Director(room.slug).run() for room in rooms]
     errands += [streaming.stream(room.slug) for room in rooms[:1]]
     for rank, room in enumerate(rooms):
+        talk = _talk(room)
         count = settings.DEMO_CROWD if rank == 0 else max(4, settings.DEMO_CROWD // (3 + 2 * rank))
         for n in range(count):
             is_guest = n % 5 < GUESTS_OF_FIVE - (rank == 0)
             session = "" if is_guest or not people else sessions[people[(n + 7 * rank) % len(people)].pk]
-            talk = TALK | {"questions": LINES.get(room.slug, []) * 2 + TALK["questions"]}
             viewer = Viewer(
                 server=base,
                 room=room.public_id,
@@ -79,6 +81,14 @@ def assemble() -> list[Any]:
             )
             errands.append(_arrive(viewer))
     return [*errands, buyers.run([person.username for person in people])]
+
+
+def _talk(room: Room) -> dict[str, list[str]]:
+    """What its crowd says: of the room, of what it sells most, and what is said everywhere."""
+    categories = Counter(room.shelf_items.filter(offer=None).values_list("product__category__slug", flat=True))
+    trade = talk_of(categories.most_common(1)[0][0] if categories else "")
+    asked = (LINES.get(room.slug, []) + trade["questions"]) * 2 + TALK["questions"]
+    return TALK | {"questions": asked, "praise": trade["praise"] * 2 + TALK["praise"]}
 
 
 async def _arrive(viewer: Viewer) -> None:
