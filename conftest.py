@@ -40,7 +40,8 @@ def _banned_words(request: pytest.FixtureRequest) -> None:
     if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         request.getfixturevalue("db")  # transactional where the test says so
         if not BannedWord.objects.exists():
-            import_module("catalog.migrations.0002_banned_words").load(apps, None)
+            for migration in ("0002_banned_words", "0004_material_facts"):
+                import_module(f"catalog.migrations.{migration}").load(apps, None)
         words.forget()
 
 

@@ -214,10 +214,7 @@ def import_job(request: HttpRequest, public_id: str) -> HttpResponse:
         errors = preview.errors
     else:
         errors = job.errors
-    context["errors"] = [
-        error | {"column": import_checks.column_name(error["column"]), "message": import_checks.message(error["problem"])}
-        for error in errors[:200]
-    ]
+    context["troubles"] = import_checks.gathered(errors)[:200]
     context["error_count"] = len(errors)
     context["is_stopped"] = imports.is_stopped(job)
     context["part"] = round(100 * job.rows_done / max(1, job.rows_total))

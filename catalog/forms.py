@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Belt, Category, Product, ProductSource, Shop
@@ -19,8 +18,7 @@ class NamedChoice(forms.ModelChoiceField):
         super().__init__(queryset, empty_label=_("Please choose") if options.get("required", True) else _("None"), **options)
 
     def label_from_instance(self, obj: Any) -> str:
-        zh = (get_language() or "").startswith("zh")
-        return str(obj.name if zh or not obj.name_en else obj.name_en)
+        return str(obj.label)
 
 
 class YuanField(forms.DecimalField):

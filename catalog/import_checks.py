@@ -1,5 +1,6 @@
 """What is wrong with the rows of an import, and what they would change; nothing is written here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from catalog import sheets, words
-from catalog.models import Belt, Category, Product, ProductSource, Shop
+from catalog.models import Belt, Category, Named, Product, ProductSource, Shop
 from catalog.products import LARGEST_PRICE_FEN, Texts
 from catalog.sheets import Row
 
@@ -69,6 +70,36 @@ def message(problem: str) -> str:
 def column_name(column: str) -> str:
     """A column in the reader's language."""
     return _(COLUMN_NAMES.get(column, column))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Rows with the same problem; `known` names what could stand there, for a category or belt that is not known."""
+
+    rows: list[int]
+    column: str
+    value: str
+    message: str
+    known: list[str]
+
+
+def gathered(errors: list[dict[str, Any]]) -> list[Trouble]:
+    """The errors as a person reads them: once for each column, value and problem, in the order of their first row."""
+    rows: dict[tuple[str, str, str], list[int]] = {}
+    for one in errors:
+        rows.setdefault((one["column"], one["value"], one["problem"]), []).append(one["row"])
+    offered: dict[str, list[str]] = {}
+    told = []
+    for (column, value, problem), numbers in rows.items():
+        known = [] if problem in offered else _offered(problem)  # said once
+        offered[problem] = known
+        told.append(Trouble(numbers, column_name(column), value, message(problem), known))
+    return told
+
+
+def _offered(problem: str) -> list[str]:
+    offered: dict[str, Iterable[Named]] = {"category": Category.objects.all(), "belt": Belt.objects.all()}
+    return [one.label for one in offered.get(problem, [])]
 
 
 class Checker:

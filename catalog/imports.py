@@ -29,10 +29,11 @@ CHUNK = 50
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What an import would do. `emptied`: texts of known products that the file has a column for and leaves empty, by column."""
+    """What an import would do: products made, changed and left out for their errors. `emptied`: texts of known products that the file has a column for and leaves empty, by column."""
 
     new: int
     known: int
+    left_out: int
     errors: list[dict[str, Any]]
     first: list[Row]
     emptied: dict[str, int]
@@ -53,10 +54,20 @@ def preview(job: ImportJob) -> Preview:
     """Check every row without writing anything."""
     goods = _goods(job)
     checker = Checker(job.shop, goods)
-    errors = [error for good in goods for error in checker.errors(good)]
-    known = [good for good in goods if good.code in checker.known]
+    wrong = [checker.errors(good) for good in goods]
+    errors = [error for found in wrong for error in found]
+    right = [good for good, found in zip(goods, wrong, strict=True) if not found]
+    known = [good for good in right if good.code in checker.known]
     first = [row for good in goods[:6] for _number, row in good.lines][:8]
-    return Preview(len(goods) - len(known), len(known), errors, first, checker.emptied(known), checker.stock_moves(known))
+    return Preview(
+        new=len(right) - len(known),
+        known=len(known),
+        left_out=len(goods) - len(right),
+        errors=errors,
+        first=first,
+        emptied=checker.emptied(known),
+        stock=checker.stock_moves(known),
+    )
 
 
 def begin(*, job: ImportJob, by: User) -> bool:

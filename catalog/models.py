@@ -1,17 +1,33 @@
 """Shops, products, SKUs, stock, price history, categories and belts."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from liveshop.ids import public_id
 
 
-class Category(models.Model):
+class Named:
+    """Has a name, and perhaps one in English."""
+
+    name: Any
+    name_en: Any
+
+    @property
+    def label(self) -> str:
+        """The name in the reader's language."""
+        in_chinese = (get_language() or "zh").startswith("zh")
+        return str(self.name if in_chinese or not self.name_en else self.name_en)
+
+
+class Category(Named, models.Model):
     """A node of the category tree with its own rules."""
 
     slug = models.SlugField(max_length=40, unique=True)
@@ -31,7 +47,7 @@ class Category(models.Model):
         return self.name
 
 
-class Belt(models.Model):
+class Belt(Named, models.Model):
     """An industrial belt (产业带): a region known for one kind of goods."""
 
     slug = models.SlugField(max_length=40, unique=True)

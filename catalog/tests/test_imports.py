@@ -7,7 +7,7 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import imports, sheets
+from catalog import import_checks, imports, sheets
 from catalog.models import Belt, Category, ImportJob, PriceChange, Product, ProductSource, Sku
 from catalog.sheets import Row
 from catalog.tasks import import_goods
@@ -84,7 +84,7 @@ class TestImport:
 
     def test_errors_are_told_by_row_and_column_and_the_rest_comes_in(self, shop):
         preview = imports.preview(imports.start(shop=shop, by=shop.owner, raw=FILE.encode(), file_name="x.csv"))
-        assert (preview.new, preview.known, Product.objects.count()) == (3, 0, 0)
+        assert (preview.new, preview.known, preview.left_out, Product.objects.count()) == (1, 0, 2, 0)
         job = self.job(shop)
         told = {(e["row"], e["column"], e["problem"]) for e in job.errors}
         assert told == {(4, "title", "word"), (5, "price", "price"), (5, "stock", "stock"), (5, "category", "category")}
@@ -254,3 +254,32 @@ class TestImport:
         again = self.job(shop, sheets.write(before))
         assert (again.created_count, again.updated_count, again.errors) == (0, 2, [])
         assert list(sheets.rows_of(shop)) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_mistake_in_many_rows_is_told_once_with_what_could_stand_there(client, anchor):
+    shop = cast.make_shop(anchor)
+    Category.objects.get_or_create(slug="fruit", defaults={"name": "水果生鲜", "name_en": "Fresh fruit"})
+    rows = "\n".join(f"c{n},苹果{n},¥9.90,5,{'被枕' if n < 12 else '水果生鲜'}" for n in range(14))
+    job = imports.start(shop=shop, by=anchor, raw=f"code,title,price,stock,category\n{rows}\n".encode(), file_name="goods.csv")
+    found = imports.preview(job)
+    assert (found.new, found.known, found.left_out, len(found.errors)) == (2, 0, 12, 12)
+    [trouble] = import_checks.gathered(found.errors)
+    assert (trouble.rows, trouble.value, trouble.column) == (list(range(2, 14)), "被枕", "类目")
+    assert "水果生鲜" in trouble.known
+    client.force_login(anchor)
+    page = client.get(f"/shop/import/{job.public_id}").content.decode()
+    assert page.count("被枕") == 1
+    assert "2, 3, 4, 5, 6, 7, 8, 9 … (12)" in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_with_errors_alone_cannot_be_imported_from_its_page(client, anchor):
+    shop = cast.make_shop(anchor)
+    job = imports.start(
+        shop=shop, by=anchor, raw="code,title,price,stock,category\nc1,苹果,九块九,5,被枕\n".encode(), file_name="goods.csv"
+    )
+    client.force_login(anchor)
+    page = client.get(f"/shop/import/{job.public_id}").content.decode()
+    assert "每个商品都有错误" in page
+    assert 'type="submit"' not in page.split('id="import"')[1]
