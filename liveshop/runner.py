@@ -18,7 +18,7 @@ from liveshop import children, fleet, homes, servers
 from liveshop.children import Child
 from liveshop.postgres import DatabaseUnavailable, EmbeddedPostgres
 from liveshop.preparing import DEMO_COMMANDS, MANAGE, CannotRun, load_settings, prepare, prepare_site, secret_key
-from liveshop.saying import greet, say, step
+from liveshop.saying import greet, login_lines, say, step
 
 WATCH_S = 1.0
 PID_FILE = "run.pid"
@@ -40,8 +40,9 @@ def main() -> int:
             return restart(home)
         redis = fleet.need_redis(home) if asked.processes > 1 else None
         settings, database = prepare(home)
+        logins = login_lines(settings)  # before the others talk in between
         serve(settings, running, asked, redis)
-        greet(settings, time.monotonic() - started)
+        greet(settings, time.monotonic() - started, logins)
         watch(running, database)
     except KeyboardInterrupt:
         return 0

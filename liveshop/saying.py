@@ -30,7 +30,15 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - a command line tool speaks
 
 
-def greet(settings: ModuleType, seconds: float) -> None:
+def login_lines(settings: ModuleType) -> list[str]:
+    """Who may log in to a demo site; none anywhere else."""
+    if not settings.DEMO or not (REPOSITORY / "demo" / "logins.py").exists():
+        return []
+    told = subprocess.run([sys.executable, "-c", LOGINS], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    return told.stdout.splitlines()
+
+
+def greet(settings: ModuleType, seconds: float, logins: list[str]) -> None:
     """Where the site is and who may log in."""
     say(f"ready after {seconds:.0f} s")
     if settings.PRODUCTION:
@@ -40,10 +48,8 @@ def greet(settings: ModuleType, seconds: float) -> None:
         if settings.BIND == "0.0.0.0" and (address := lan_address()):  # noqa: S104 - a comparison
             say(f"  phones  http://{address}:{settings.PORT}/  (same network)")
         say(f"  admin   http://localhost:{settings.PORT}/admin/")
-    if settings.DEMO and (REPOSITORY / "demo" / "logins.py").exists():
-        told = subprocess.run([sys.executable, "-c", LOGINS], stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-        for line in told.stdout.splitlines():
-            say(f"  {line}")
+    for line in logins:
+        say(f"  {line}")
     say("Ctrl-C stops it")
 
 

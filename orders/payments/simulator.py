@@ -62,7 +62,7 @@ class Simulator:
     """The shop's side."""
 
     name = "simulator"
-    title = _("Pretend pay")
+    title = _("the simulator")
     acknowledgement = Acknowledgement("success")
 
     def start(self, payment: Payment, *, subject: str, return_url: str, notify_url: str, expires_at: datetime) -> str:
