@@ -20,6 +20,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
+from liveshop import collector
 from rooms.realtime.frames import frame
 from rooms.realtime.hub import hub
 from rooms.realtime.members import Lane
@@ -107,3 +108,5 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+if not os.environ.get("BENCH_STOCK"):
+    collector.tune()  # as liveshop.asgi does; the baselines run on a server as it comes

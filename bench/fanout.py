@@ -26,6 +26,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 GOALS = {"daphne": (25.0, 5.0), "uvicorn": (20.0, 14.0)}
 PEERS = {"nchan": _peers.nchan, "socket.io": _peers.socket_io}
 PEER_GOALS = {"nchan": 0.8, "socket.io": 1.3}
+STOCK = {"BENCH_STOCK": "1"}  # a server as it comes
 EVENT_BYTES = 250
 FRAME_BYTES = EVENT_BYTES + 4
 
@@ -105,7 +106,9 @@ def measure_all(name: str, paths: list[str], seconds: float) -> list[Row]:
     """The stock consumer, the fast and the portable hub on one kind of server."""
     with redis() as redis_url:
         layer = "RedisPubSub" if redis_url else "in memory"
-        stock = measure(f"{name}: stock consumer, {layer}", name, "stock", ["/bench/stock"] * len(paths), seconds, {"REDIS_URL": redis_url})
+        stock = measure(
+            f"{name}: stock consumer, {layer}", name, "stock", ["/bench/stock"] * len(paths), seconds, STOCK | {"REDIS_URL": redis_url}
+        )
     fast = measure(f"{name}: hub, fast", name, "hub", paths, seconds, {"HUB_FAST_SINKS": "1"})
     portable = measure(f"{name}: hub, portable", name, "hub", paths, seconds, {"HUB_FAST_SINKS": "0"})
     return [stock, fast, portable]

@@ -8,7 +8,7 @@ import json
 import statistics
 
 from bench._viewers import Viewers
-from bench.fanout import prepare, server
+from bench.fanout import STOCK, prepare, server
 
 GOALS = {"daphne": 600, "uvicorn": 1_500}
 ROUNDS = 3
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     ok = True
     for name, goal in GOALS.items():
         ours, is_greeted = _rate(name, with_ticket, [], b'"t":"hello"')
-        theirs, _none = _rate(name, ["/bench/session"] * count, cookies, b"")
+        theirs, _none = _rate(name, ["/bench/session"] * count, cookies, b"", STOCK)
         print(f"{name:10}{ours:>16,.0f}{theirs:>16,.0f}{ours / theirs:>8.1f}")
         figures |= {name: round(ours), f"goal_{name}": goal, f"{name}_session": round(theirs), f"{name}_ratio": round(ours / theirs, 1)}
         ok &= ours >= goal and is_greeted
@@ -39,11 +39,13 @@ def main(argv: list[str]) -> int:
     return 0 if ok else 1
 
 
-def _rate(name: str, paths: list[str], headers: list[str], greeting: bytes) -> tuple[float, bool]:
+def _rate(
+    name: str, paths: list[str], headers: list[str], greeting: bytes, environment: dict[str, str] | None = None
+) -> tuple[float, bool]:
     """Joins per second, and whether in every round everybody was greeted."""
     rates, is_greeted = [], True
     for _round in range(ROUNDS):
-        with server({"REDIS_URL": ""}, name) as (port, _process):
+        with server({"REDIS_URL": ""} | (environment or {}), name) as (port, _process):
             viewers = Viewers(port)
             try:
                 rates.append(viewers.join(paths, headers=headers))

@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
         room, tickets = fanout.prepare(300)
         with fanout.redis() as redis_url:
             for name, kind, paths, environment in (
-                ("delivery, stock consumer", "stock", ["/bench/stock"] * 300, {"REDIS_URL": redis_url}),
+                ("delivery, stock consumer", "stock", ["/bench/stock"] * 300, fanout.STOCK | {"REDIS_URL": redis_url}),
                 ("delivery, hub", "hub", [f"/ws/live/{room}?ticket={ticket}" for ticket in tickets], {"REDIS_URL": ""}),
             ):
                 owners, count, complete = _deliveries(kind, paths, environment, 2 if quick else 5)

@@ -21,7 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bench import _tapping
+from bench import _database, _tapping
 from bench._viewers import Control, Viewers
 from bench.fanout import prepare, server
 from bench.idle import rss_kb
@@ -70,22 +70,24 @@ def main(argv: list[str]) -> int:
     )
     given = options.parse_args(argv)
     count, minutes = (300, 1.0) if given.quick else (2_000, given.minutes)
-    room, tickets = prepare(count)
-    deal, buyers = _deal(minutes)
-    with server({"REDIS_URL": "", "JOIN_TICKET_TTL_S": "86400"}) as (port, process):
-        soak = Soak(Viewers(port), Control(port), process.pid, _moments(given.log), deal.public_id)
-        try:
-            soak.enter(
-                [f"/ws/live/{room}?ticket={ticket}" for ticket in tickets], [f"/ws/live/{room}?ticket={ticket}" for ticket in buyers]
-            )
-            soak.run(minutes * 60)
-        finally:
-            soak.viewers.close()
+    with _database.fresh():
+        room, tickets = prepare(count)
+        deal, buyers = _deal(minutes)
+        with server({"REDIS_URL": "", "JOIN_TICKET_TTL_S": "86400"}) as (port, process):
+            soak = Soak(Viewers(port), Control(port), process.pid, _moments(given.log), deal.public_id)
+            try:
+                soak.enter(
+                    [f"/ws/live/{room}?ticket={ticket}" for ticket in tickets], [f"/ws/live/{room}?ticket={ticket}" for ticket in buyers]
+                )
+                soak.run(minutes * 60)
+            finally:
+                soak.viewers.close()
+        is_dealt = _tapping.audit(deal, soak.books.won, UNITS)
     books = soak.books
     middle = books.memory_kb[len(books.memory_kb) // 2]
     growth = books.memory_kb[-1] / middle - 1
     leaked = books.descriptors[-1] - books.descriptors[0]
-    is_exact = books.answers == BUYERS and _tapping.audit(deal, books.won, UNITS)
+    is_exact = books.answers == BUYERS and is_dealt
     ok = (
         growth <= MOST_GROWTH and leaked <= 10 and not books.lost and not books.closed and not books.doubled and books.pins > 0 and is_exact
     )

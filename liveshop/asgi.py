@@ -9,8 +9,10 @@ pages = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - apps must be loaded first
 
+from liveshop import collector  # noqa: E402
 from liveshop.leaving import Leaving  # noqa: E402
 from rooms.routing import websocket_urlpatterns  # noqa: E402
 from rooms.video.routing import with_video  # noqa: E402
 
 application = Leaving(ProtocolTypeRouter({"http": with_video(pages), "websocket": URLRouter(websocket_urlpatterns)}))
+collector.tune()

@@ -6,6 +6,7 @@ the usual way of broadcasting five to thirty times slower.
 
 import asyncio
 import json
+import secrets
 import time
 import uuid
 from typing import Any
@@ -54,7 +55,7 @@ async def live(scope: dict[str, Any], receive: Any, send: Send) -> None:
     except BadTicket:
         await send({"type": "websocket.close", "code": closes.TICKET})
         return
-    structlog.contextvars.bind_contextvars(room=ticket.room_public_id, socket=uuid.uuid4().hex[:8])
+    structlog.contextvars.bind_contextvars(room=ticket.room_public_id, socket=secrets.token_hex(4))
     await hub.start()
     meter.start()
     if refusal := hub.refusal_of(ticket):
