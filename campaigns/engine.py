@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import Context
 from itertools import islice
 from typing import Any
@@ -30,7 +30,7 @@ from rooms.realtime import posting
 from rooms.realtime.hub import hub
 
 MAX_BATCH = 1000
-FLUSHERS = 2
+FLUSHERS = 3  # one target is given all but one: who waits for a locked deal keeps nobody from another
 RETRY_S = 0.1
 NEWS_S = 0.2
 log = structlog.get_logger(__name__)
@@ -145,6 +145,8 @@ class ClaimEngine:
         if queue is None:
             return []
         queue.is_ready = False
+        if queue.in_flight >= max(1, self._flushers - 1):
+            return []  # the batch that lands first calls for the next
         if len(queue.waiting) <= self._max_batch:
             batch, queue.waiting = list(queue.waiting.values()), {}
             return batch
@@ -153,6 +155,17 @@ class ClaimEngine:
             del queue.waiting[ask.tap.user_id]
         self._make_ready(target, queue)
         return batch
+
+    @contextlib.contextmanager
+    def _in_flight(self, target: Target) -> Iterator[None]:
+        queue = self._queues[target]
+        queue.in_flight += 1
+        try:
+            yield
+        finally:
+            queue.in_flight -= 1
+            if queue.waiting:
+                self._make_ready(target, queue)
 
     def _close(self, target: Target, batch: Sequence[Ask]) -> None:
         """These are answered: their people may ask again."""
@@ -173,7 +186,8 @@ class ClaimEngine:
                 batch = self._cut(target)
                 try:
                     if batch:
-                        await self._flush(line, target, batch)
+                        with self._in_flight(target):
+                            await self._flush(line, target, batch)
                 except Exception:  # its people were answered; those who come next need this flusher
                     log.exception("claims_flush_stumbled")
         finally:

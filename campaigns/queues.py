@@ -35,3 +35,4 @@ class Queue:
     waiting: dict[int, Ask] = field(default_factory=dict)
     open: dict[int, Ask] = field(default_factory=dict)
     is_ready: bool = False
+    in_flight: int = 0  # batches that the database judges now

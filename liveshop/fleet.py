@@ -19,7 +19,7 @@ READY_S = 90.0
 SETTLE_S = 0.5  # a server that cannot listen ends at once after it was loaded
 POOL_MOST = 12
 POOL_LEAST = 3
-BESIDE_POOL = 4  # connections of a server process that are not in its pool: the bus and the claim engine
+BESIDE_POOL = 5  # connections of a server process that are not in its pool: the bus and the claim engine
 BESIDE_SERVERS = 24  # job worker, live video, crowd, commands
 
 

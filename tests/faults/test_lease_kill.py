@@ -12,7 +12,7 @@ from tests.faults.clients import Viewer, evening, require_kept, require_truth, u
 from tests.faults.test_processes import Two, figures, redis, two, with_redis  # noqa: F401 # fixtures
 from tests.scarce import make_deal, make_people
 
-UNITS, FLUSHERS = 120, 2
+UNITS, FLUSHERS = 120, 3
 ROUND = 16
 
 

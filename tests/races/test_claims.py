@@ -281,6 +281,57 @@ def test_the_queue_is_bounded(settings):
     require_exact(deal)
 
 
+def test_a_crowd_at_one_deal_does_not_starve_another():
+    """The tap on the second deal comes last and is answered before the crowd is."""
+    crowded, quiet = make_deal(total=PEOPLE), make_deal(total=1)
+    *crowd, late = make_people(PEOPLE + 1)
+
+    async def work(engine: ClaimEngine):
+        taps = [asyncio.create_task(engine.claim(deal_id=crowded.pk, user_id=user.pk, key=uuid.uuid4())) for user in crowd]
+        await asyncio.sleep(0)
+        assert (await engine.claim(deal_id=quiet.pk, user_id=late.pk, key=uuid.uuid4())).is_won
+        answered = sum(tap.done() for tap in taps)
+        await asyncio.gather(*taps)
+        return answered
+
+    assert with_engine(work, max_batch=5) <= PEOPLE // 2
+    require_exact(crowded)
+    require_exact(quiet)
+
+
+def test_a_deal_whose_row_is_locked_keeps_nobody_from_another():
+    locked, free = make_deal(total=20), make_deal(total=1)
+    *crowd, late = make_people(21)
+    release, is_locked = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Deal.objects.select_for_update().get(pk=locked.pk)
+            is_locked.set()
+            release.wait(20)
+
+    async def work(engine: ClaimEngine):
+        taps = []
+        for user in crowd:  # one after the other, so that every flusher could be caught by the lock
+            taps.append(asyncio.create_task(engine.claim(deal_id=locked.pk, user_id=user.pk, key=uuid.uuid4())))
+            await asyncio.sleep(0.02)
+        try:
+            async with asyncio.timeout(3):
+                assert (await engine.claim(deal_id=free.pk, user_id=late.pk, key=uuid.uuid4())).is_won
+            assert not any(tap.done() for tap in taps)
+        finally:
+            release.set()
+        return await asyncio.gather(*taps)
+
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(in_threads, [hold])
+        assert is_locked.wait(10)
+        assert all(outcome.is_won for outcome in with_engine(work))
+        held.result()
+    require_exact(locked)
+    require_exact(free)
+
+
 def test_the_database_itself_refuses_an_oversold_row():
     deal = make_deal(total=1)
     with pytest.raises(IntegrityError), transaction.atomic():
