@@ -53,7 +53,8 @@ def main(argv: list[str]) -> int:
             if behaviour not in GOOD:
                 print(f"{'':10}{case} {behaviour}{' (known)' if (name, case) in KNOWN else ''}")
     ok = all(counted.values()) and not any(failed.values())
-    print(json.dumps({"bench": "autobahn", "ok": ok, "cases": counted, "failed": {name: len(cases) for name, cases in failed.items()}}))
+    figures = {"failed": {name: len(cases) for name, cases in failed.items()}, "known": sorted(" ".join(case) for case in KNOWN)}
+    print(json.dumps({"bench": "autobahn", "ok": ok, "cases": counted, **figures}))
     return 0 if ok else 1
 
 

@@ -36,9 +36,9 @@ def main(argv: list[str]) -> int:
         won = {count: _claims(people, count) for count in (1, 2)}
     print(f"{'processes':>9} {'deliveries/s':>13} {'CPU µs each':>12} {'claims/s':>10} {'CPU µs each':>12}  audit")
     for count in (1, 2):
-        rate, cost, _complete = fan[count]
+        rate, cost, complete = fan[count]
         wins, spent, exact = won[count]
-        print(f"{count:>9} {rate:>13,.0f} {cost:>12.1f} {wins:>10,.0f} {spent:>12.1f}  {'ok' if exact else 'WRONG'}")
+        print(f"{count:>9} {rate:>13,.0f} {cost:>12.1f} {wins:>10,.0f} {spent:>12.1f}  {'ok' if exact and complete else 'WRONG'}")
     print(f"\n{'viewers':>8} {'processes':>10} {'of a core for claims':>21}")
     for size in SIZES:
         cores = size * FRAMES_A_SECOND * fan[1][1] / 1e6
