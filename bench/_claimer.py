@@ -17,6 +17,7 @@ def main() -> None:
     from bench.claims import in_flight
     from campaigns.memory import Kind, Target
     from campaigns.outcomes import ClaimOutcome, Tap
+    from liveshop import collector
     from tests.scarce import with_engine
 
     deal, first, last = (int(argument) for argument in sys.argv[1:])
@@ -31,6 +32,7 @@ def main() -> None:
         spent = {"began": began, "ended": time.monotonic(), "cpu_s": time.process_time() - processor}
         print(json.dumps({"won": sum(won for won, _wait in answers), **spent}), flush=True)
 
+    collector.tune()
     with_engine(work)
 
 

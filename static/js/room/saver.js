@@ -2,7 +2,8 @@
 import { isSaving, keepSaving } from "../saving.js";
 
 const RENEW_MS = 10_000;
-let root, button, picture, timer, saves;
+const AGAIN_MS = 1500; // for the first one, which may still be in drawing
+let root, button, picture, timer, again, saves;
 
 /* `changed()` is told when the viewer switches. */
 export function start(room, changed) {
@@ -43,11 +44,16 @@ function renew() {
     picture = fresh;
     root.dataset.playing = "still";
   };
+  fresh.onerror = () => {
+    clearTimeout(again);
+    if (timer && !picture) again = setTimeout(renew, AGAIN_MS);
+  };
   fresh.src = `${address()}?${Math.floor(Date.now() / 5000)}`;
 }
 
 function pause() {
   clearInterval(timer);
+  clearTimeout(again);
   timer = 0;
 }
 
