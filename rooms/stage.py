@@ -13,11 +13,11 @@ from accounts import access, audit
 from accounts.models import User
 from catalog import words
 from liveshop.refusals import Code, Refused
-from rooms import events
+from rooms import events, shelf, upcoming
 from rooms.models import Pin, Room, ShelfItem, Show, ShowState
+from rooms.upcoming import WAITING
 
 RUNNING = (ShowState.LIVE, ShowState.INTERRUPTED)
-WAITING = (ShowState.UPCOMING, ShowState.PREFLIGHT)
 STAGE_PANELS = ["stage", "pin", "drops", "shelf"]
 
 
@@ -34,6 +34,18 @@ def plan_show(*, room: Room, by: User, title: str, planned_at: datetime) -> Show
     return show
 
 
+def cancel_show(*, room: Room, show: Show, by: User) -> None:
+    """Take a planned show back, with the reminders for it. Raises Refused(VERSION_CONFLICT) when it has begun."""
+    access.require(by, access.Power.GO_LIVE, room)
+    with transaction.atomic(durable=True):
+        waiting = Show.objects.select_for_update(no_key=True).filter(pk=show.pk, room=room, state__in=WAITING)
+        if waiting.first() is None:
+            raise Refused(Code.VERSION_CONFLICT, by=room.anchor.nickname)
+        Show.objects.filter(pk=show.pk).delete()
+        audit.record_in_tx(actor=by, action="show_cancelled", subject=f"room:{room.public_id}", before={"title": show.title})
+        events.publish_in_tx(room_id=room.pk, kind="show_cancelled", panels=["stage"], actor=by, facts={"title": show.title})
+
+
 def go_live(*, room: Room, by: User, title: str = "") -> Show:
     """Start the next planned show, or a new one. Raises Refused(VERSION_CONFLICT) when the room is live already."""
     access.require(by, access.Power.GO_LIVE, room)
@@ -41,17 +53,25 @@ def go_live(*, room: Room, by: User, title: str = "") -> Show:
     title = _clean(title)
     try:
         with transaction.atomic(durable=True):
-            show = Show.objects.filter(room=room, state__in=WAITING).order_by("planned_at", "pk").first() or Show(
-                room=room, title=room.title
-            )
-            show.title = title or show.title
-            show.state, show.started_at = ShowState.LIVE, timezone.now()
-            show.save()  # the partial UNIQUE allows one live show a room
+            show = _begun_in_tx(room, title)
             audit.record_in_tx(actor=by, action="show_started", subject=f"room:{room.public_id}", after={"show": show.public_id})
             events.publish_in_tx(room_id=room.pk, kind="show_started", panels=STAGE_PANELS, actor=by, facts={"title": show.title})
+            _refuse_banned(room)  # again: a ban may have come before we had the room's row
     except IntegrityError as error:
         raise Refused(Code.VERSION_CONFLICT, by=room.anchor.nickname) from error
     return show
+
+
+def _begun_in_tx(room: Room, title: str) -> Show:
+    """The next planned show, or a new one, live; the partial UNIQUE allows one a room. Raises Refused(VERSION_CONFLICT), IntegrityError."""
+    running = {"state": ShowState.LIVE, "started_at": timezone.now()}
+    planned = upcoming.planned(room).first()
+    if planned is None:
+        return Show.objects.create(room=room, title=title or room.title, **running)
+    if not Show.objects.filter(pk=planned.pk, state__in=WAITING).update(title=title or planned.title, **running):
+        raise Refused(Code.VERSION_CONFLICT, by=room.anchor.nickname)
+    planned.refresh_from_db()
+    return planned
 
 
 def interrupt(*, room: Room, by: User | None = None, reason: str = "") -> None:
@@ -65,18 +85,21 @@ def resume(*, room: Room, by: User | None = None, reason: str = "") -> None:
 
 
 def end_show(*, room: Room, by: User | None, reason: str = "") -> None:
-    """End the running show. The anchor may, and an operator who may cut shows. `by` None: the system, after its grace."""
+    """End the running show. The anchor may, and an operator who may cut shows. `by` None: the system, when the grace of a lost stream is over."""
     if by is not None and by.pk != room.anchor_id:
         access.require(by, access.Power.CUT_SHOW, room)
-    _move(room, by, RUNNING, ShowState.ENDED, "show_ended", ended_at=timezone.now(), interrupted_at=None, end_reason=reason[:120])
+    allowed: tuple[int, ...] = RUNNING if by else (ShowState.INTERRUPTED,)  # one that just went on stays
+    _move(room, by, allowed, ShowState.ENDED, "show_ended", ended_at=timezone.now(), interrupted_at=None, end_reason=reason[:120])
 
 
 def ban_room(*, room: Room, by: User, reason: str) -> None:
     """Close the room: its show ends, nothing can be pinned, claimed or said. Bought goods and holds are not affected."""
     access.require(by, access.Power.CUT_SHOW, room)
     with transaction.atomic(durable=True):
+        list(Show.objects.select_for_update(no_key=True).filter(room=room, state__in=(*RUNNING, *WAITING)))  # rows are locked show first
         if not Room.objects.filter(pk=room.pk, is_banned=False).update(is_banned=True, ban_reason=reason[:120]):
             raise Refused(Code.VERSION_CONFLICT, by=by.nickname)
+        # Now that no show can begin any more.
         Show.objects.filter(room=room, state__in=RUNNING).update(state=ShowState.BANNED, ended_at=timezone.now(), end_reason=reason[:120])
         Pin.objects.filter(room=room, ended_at=None).update(ended_at=timezone.now())
         audit.record_in_tx(actor=by, action="room_banned", subject=f"room:{room.public_id}", reason=reason)
@@ -98,7 +121,7 @@ def pin(*, room: Room, item: ShelfItem, by: User) -> Pin:
     access.require(by, access.Power.PIN, room)
     _refuse_banned(room)
     with transaction.atomic(durable=True):
-        Room.objects.select_for_update(no_key=True, of=("self",)).get(pk=room.pk)
+        shelf.lock_in_tx(room)
         if not ShelfItem.objects.filter(pk=item.pk, room=room, is_listed=True).update(was_pinned=True):
             raise Refused(Code.NOT_FOUND)
         present = Pin.objects.filter(room=room, ended_at=None).first()
@@ -115,6 +138,7 @@ def unpin(*, room: Room, by: User) -> None:
     """Show nothing. Without an open pin nothing changes."""
     access.require(by, access.Power.PIN, room)
     with transaction.atomic(durable=True):
+        shelf.lock_in_tx(room)
         if Pin.objects.filter(room=room, ended_at=None).update(ended_at=timezone.now()):
             events.publish_in_tx(room_id=room.pk, kind="unpinned", panels=["pin", "shelf", "notice"], actor=by)
 
@@ -124,7 +148,7 @@ def set_notice(*, room: Room, by: User, text: str) -> None:
     access.require(by, access.Power.ROOM_MODES, room)
     text = _clean(text)[:300]
     with transaction.atomic(durable=True):
-        before = Room.objects.select_for_update(no_key=True, of=("self",)).get(pk=room.pk).notice
+        before = shelf.lock_in_tx(room).notice
         Room.objects.filter(pk=room.pk).update(notice=text)
         audit.record_in_tx(
             actor=by, action="notice_changed", subject=f"room:{room.public_id}", before={"notice": before}, after={"notice": text}
@@ -135,7 +159,7 @@ def set_notice(*, room: Room, by: User, text: str) -> None:
 def current_show(room: Room) -> Show | None:
     """The running show, else the next planned one."""
     shows = Show.objects.filter(room=room)
-    return shows.filter(state__in=RUNNING).first() or shows.filter(state__in=WAITING).order_by("planned_at", "pk").first()
+    return shows.filter(state__in=RUNNING).first() or upcoming.planned(room).first()
 
 
 def _move(room: Room, by: User | None, allowed: "tuple[int, ...] | list[int]", to: ShowState, kind: str, **changes: object) -> None:
@@ -144,6 +168,7 @@ def _move(room: Room, by: User | None, allowed: "tuple[int, ...] | list[int]", t
         if not Show.objects.filter(room=room, state__in=allowed).update(state=to, **changes):
             raise Refused(Code.VERSION_CONFLICT, by=room.anchor.nickname)
         if to == ShowState.ENDED:
+            shelf.lock_in_tx(room)
             Pin.objects.filter(room=room, ended_at=None).update(ended_at=timezone.now())
         audit.record_in_tx(actor=by, action=kind, subject=f"room:{room.public_id}", reason=str(changes.get("end_reason", "")))
         events.publish_in_tx(room_id=room.pk, kind=kind, panels=STAGE_PANELS, actor=by)

@@ -9,8 +9,9 @@ from accounts.models import AuditEntry, User
 from catalog import words
 from catalog.models import BannedWord
 from liveshop.refusals import Code, Refused
-from rooms import shelf, stage
+from rooms import panels, reminders, shelf, stage, upcoming
 from rooms.models import Pin, Room, RoomEvent, ShelfItem, Show, ShowState
+from rooms.video import sessions
 from tests import cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,6 +23,14 @@ def seqs(room: Room) -> list[int]:
 
 
 class TestShow:
+    def test_the_system_ends_only_what_is_away(self, room: Room) -> None:
+        with pytest.raises(Refused):
+            stage.end_show(room=room, by=None)
+        assert Show.objects.get().state == S.LIVE, "it had just come back"
+        Show.objects.update(state=S.INTERRUPTED)
+        stage.end_show(room=room, by=None)
+        assert Show.objects.get().state == S.ENDED
+
     @pytest.mark.parametrize(
         ("state", "move", "after"),
         [
@@ -165,3 +174,50 @@ class TestShelf:
         with pytest.raises(Refused):
             shelf.reorder(room=room, public_ids=[item.public_id if name == "double" else name for name in wrong], by=room.anchor)
         assert seqs(room) == []
+
+
+def test_a_shelf_is_full_of_what_stands_on_it_and_not_of_what_once_did(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "MAX_ITEMS", 2)
+    shop = cast.make_shop(room.anchor)
+    goods = [cast.make_product(shop) for _ in range(4)]
+    items = [shelf.add_item(room=room, product=product, by=room.anchor) for product in goods[:2]]
+    with pytest.raises(Refused) as refusal:
+        shelf.add_item(room=room, product=goods[2], by=room.anchor)
+    assert refusal.value.code == Code.INVALID
+    for item, product in zip(items, goods[2:], strict=True):
+        shelf.remove_item(room=room, item=item, by=room.anchor)
+        shelf.add_item(room=room, product=product, by=room.anchor)
+    assert list(room.shelf_items.filter(is_listed=True).values_list("number", flat=True)) == [3, 4], "numbers go on"
+
+
+def test_a_plan_nobody_came_for_lapses(room: Room) -> None:
+    Show.objects.update(state=S.ENDED, ended_at=timezone.now())
+    plan = Show.objects.create(room=room, title="昨晚专场", planned_at=timezone.now() - upcoming.LAPSES + timedelta(minutes=1))
+    assert stage.current_show(room) == panels.shown_show(room) == plan
+    Show.objects.filter(pk=plan.pk).update(planned_at=timezone.now() - upcoming.LAPSES - timedelta(minutes=1))
+    assert stage.current_show(room) is None
+    assert panels.shown_show(room).state == S.ENDED, "the last show's replay stands there again"
+    with pytest.raises(Refused):
+        reminders.reserve(room=room, user=room.anchor)
+    assert sessions._begin_planned(room) is None, "an encoder that connects does not begin it"
+    assert stage.go_live(room=room, by=room.anchor) != plan
+
+
+def test_a_planned_show_is_taken_back_with_its_reminders(room: Room, viewer: User, other_anchor: User) -> None:
+    Show.objects.update(state=S.ENDED, ended_at=timezone.now())
+    plan = stage.plan_show(room=room, by=room.anchor, title="明晚八点", planned_at=timezone.now() + timedelta(days=1))
+    reminders.reserve(room=room, user=viewer)
+    with pytest.raises(Refused):
+        stage.cancel_show(room=room, show=plan, by=other_anchor)
+    stage.cancel_show(room=room, show=plan, by=room.anchor)
+    assert not Show.objects.filter(pk=plan.pk).exists()
+    assert AuditEntry.objects.filter(action="show_cancelled", before__title="明晚八点").exists()
+    with pytest.raises(Refused):
+        stage.cancel_show(room=room, show=plan, by=room.anchor)
+
+
+def test_a_show_that_began_is_not_taken_back(room: Room) -> None:
+    with pytest.raises(Refused) as refusal:
+        stage.cancel_show(room=room, show=room.shows.get(), by=room.anchor)
+    assert refusal.value.code == Code.VERSION_CONFLICT
+    assert room.shows.get().state == S.LIVE

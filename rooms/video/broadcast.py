@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from liveshop.threads import in_thread
 from rooms.models import Room, Show
 from rooms.video import packets, sessions
 from rooms.video.channel import Channel
+from rooms.video.decoding import Decoder
 from rooms.video.models import StreamSession
 from rooms.video.packager import Init, Output, Packager, Part
 from rooms.video.reasons import reason
@@ -23,6 +25,8 @@ MEASURE_S = 2.0
 FIRST_PICTURE_S = 10.0
 KEYFRAME_S = 20.0
 RATE_WINDOW_S = 10.0
+MOST_CHANGES, CHANGES_S = 20, 60.0  # of picture size or sound, in a minute
+HEARD_PARTS = 8  # some 1.5 s of sound
 log = structlog.get_logger(__name__)
 
 
@@ -50,17 +54,19 @@ class _Window:
 class Broadcast:
     """`cut` closes the publisher's connection and gives it the reason; it may be called twice."""
 
-    def __init__(self, place: Place, session: StreamSession, cut: Callable[[str], None]) -> None:
+    def __init__(self, place: Place, session: StreamSession, decoder: Decoder, cut: Callable[[str], None]) -> None:
         now = time.monotonic()
         self.place = place
         self.session = session
         self.show: Show | None = None
         self.encoder = ""
-        self.loudness_db: float | None = None
+        self._decoder = decoder
+        self._loudness_db: float | None = None
         self._cut = cut
         self._packager = Packager(clock_ms=place.clock_ms, epoch=place.epoch)
         self._recorder: Recorder | None = None
         self._init: Init | None = None
+        self._changed: deque[float] = deque(maxlen=MOST_CHANGES)
         self._group: list[tuple[Part, float]] = []  # since the last keyframe, for a recording that begins between two
         self._size = (0, 0)
         self._began = self._last_key = now
@@ -68,7 +74,9 @@ class Broadcast:
         self._is_over = False
         self._asking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._has_pictures = False
         self._spawn(self._watch())
+        self._spawn(self._listen())
 
     def expect_sound(self) -> None:
         self._packager.expect_sound()
@@ -81,6 +89,7 @@ class Broadcast:
             self._size = (unit.width, unit.height)
         elif isinstance(unit, VideoUnit):
             self._window.pictures += 1
+            self._has_pictures = True
             if unit.is_key:
                 self._last_key = time.monotonic()
         if isinstance(unit, VideoUnit | AudioUnit):
@@ -124,7 +133,10 @@ class Broadcast:
         for task in self._tasks:
             task.cancel()
         if self._recorder:
-            await self._recorder.close()
+            try:
+                await self._recorder.close()
+            except Exception:  # a job finishes its row when the database is back
+                log.exception("recording_not_finished", room=place.room.slug)
         await in_thread(sessions.close_session)(session=self.session, reason=why)
 
     def _emit(self, output: Output) -> None:
@@ -132,6 +144,9 @@ class Broadcast:
         if place.broadcast is not self:
             return
         if isinstance(output, Init):
+            if self._changes_too_often():
+                self.cut("damaged")
+                return
             self._init, self._group = output, []
             place.epoch = output.epoch
             packet = packets.of_init(output, wall * 1000)
@@ -149,6 +164,12 @@ class Broadcast:
             self._recorder.add(output, wall)
         elif isinstance(output, Part) and self._asking is None:
             self.ask_for_air()
+
+    def _changes_too_often(self) -> bool:
+        """Each change of the tracks begins another file, row and notice to the room: who turns a phone does it now and then."""
+        now = time.monotonic()
+        self._changed.append(now)
+        return len(self._changed) == self._changed.maxlen and now - self._changed[0] < CHANGES_S
 
     async def _go_on_air(self) -> None:
         show = await in_thread(sessions.put_on_air)(session=self.session)
@@ -183,18 +204,32 @@ class Broadcast:
                 self.cut(why)
                 return
             measured = self._measured(now)
+            if self.show is None and self._has_failed_to_ask():
+                self.ask_for_air()
             try:
-                alive = await in_thread(sessions.measure)(session=self.session, measured=measured)
+                over = await in_thread(sessions.measure)(session=self.session, measured=measured)
             except Exception:
                 log.exception("stream_not_measured", room=self.place.room.slug)  # the database may be restarting; the show goes on
                 continue
-            if not alive:
-                self.cut("taken_over")
+            if over:
+                self.cut(over)
                 return
+
+    def _has_failed_to_ask(self) -> bool:
+        asking = self._asking
+        return asking is not None and asking.done() and not asking.cancelled() and asking.exception() is not None
+
+    async def _listen(self) -> None:
+        """Every other second: how loud it is, so that a dead microphone is noticed before viewers do."""
+        while True:
+            await asyncio.sleep(MEASURE_S)
+            if self._init and self._init.tracks.audio and self._group:
+                parts = b"".join(part.data for part, _wall in self._group[-HEARD_PARTS:])
+                self._loudness_db = await self._decoder.loudness(self._init.data, parts)
 
     def _objection(self, now: float) -> str:
         if self._init is None and now - self._began > FIRST_PICTURE_S:
-            return "no_video"
+            return "no_keyframe" if self._has_pictures else "no_video"
         if now - self._last_key > KEYFRAME_S:
             return "no_keyframe"
         if now - self._began > settings.STREAM_HOURS_MAX * 3600:
@@ -219,7 +254,7 @@ class Broadcast:
             has_sound=bool(self._init and self._init.tracks.audio),
             trouble=self._recorder.trouble if self._recorder else "",
             encoder=self.encoder,
-            loudness_db=self.loudness_db,
+            loudness_db=self._loudness_db,
         )
 
     def _spawn(self, work: Any) -> "asyncio.Task[Any]":

@@ -17,6 +17,7 @@ from rooms.video import packets, playlist
 from rooms.video.packets import Packet
 
 KEEP_SEGMENTS = 10
+KEEP_BYTES = 64 << 20  # half a minute of the richest stream that is let in
 BACKLOG_BYTES = 3_000_000  # some seconds of a rich stream; beyond it a viewer skips to the next keyframe
 BACKLOG_PARTS_MS = 4000
 PATIENCE_S = 10.0
@@ -32,6 +33,7 @@ class LiveSegment:
     wall_ms: float
     parts: list[Packet] = field(default_factory=list)
     is_done: bool = False
+    size: int = 0
 
     @property
     def duration_ms(self) -> float:
@@ -112,6 +114,11 @@ class Channel:
         if state == "air" and was != "air":
             while len(self.segments) > 1:  # what operators saw before is not for everybody
                 self._forget_oldest()
+        if state == "off":  # nobody may see it any more, and the next stream begins with a keyframe
+            self.gone_epochs += len({segment.epoch for segment in self.segments})
+            self.segments.clear()
+            self.inits.clear()
+            self.init = None
         told = frame({"t": "stream", "state": state, "session": session, "why": reason})
         for viewer in list(self.viewers):
             if viewer.sees_rehearsals:
@@ -186,6 +193,9 @@ class Channel:
             while len(self.segments) > KEEP_SEGMENTS + 1:
                 self._forget_oldest()
         self.segments[-1].parts.append(packet)
+        self.segments[-1].size += len(packet.message)
+        while len(self.segments) > 1 and sum(segment.size for segment in self.segments) > KEEP_BYTES:
+            self._forget_oldest()
 
     def _forget_oldest(self) -> None:
         gone = self.segments.popleft()

@@ -23,6 +23,7 @@ FRAME = struct.Struct(">BddI")
 VIDEO_CONFIG, KEY, DELTA, AUDIO_CONFIG, AUDIO, FAILED = 1, 2, 3, 4, 5, 9
 MEMORY_BYTES = 2 << 30
 CPU_S = 12 * 3600
+BEHIND = 5
 SIDE = 960  # a transcoded picture is no larger
 LEAST_GAP_MS = 30
 VIDEO_BITS, AUDIO_BITS = 1_500_000, 96_000
@@ -51,7 +52,8 @@ def main() -> None:
 
 
 def limit() -> None:
-    """From here on: no new files, no large memory, no core."""
+    """From here on: no new files, no large memory, no core, and never before the streams that only pass through."""
+    os.nice(BEHIND)
     for what, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_CPU, CPU_S),
@@ -90,6 +92,7 @@ class Conversion:
         self.copies = self.video.codec_context.name == "h264"
         if not self.copies and (self.video.codec_context.name not in ("vp8", "vp9") or not may_transcode):
             raise Refuses("too_many" if self.video.codec_context.name in ("vp8", "vp9") else f"codec:{self.video.codec_context.name}")
+        self.require_size(self.video.codec_context)
         self.extra = bytes(self.video.codec_context.extradata or b"")
         self.avcc = b""
         self.encoder: Any = None
@@ -110,6 +113,11 @@ class Conversion:
             elif packet.stream is self.audio:
                 self.hear(packet, dts)
 
+    def require_size(self, picture: Any) -> None:
+        """A picture that the container or a frame tells the size of."""
+        if max(picture.width, picture.height) > h264.MAX_SIDE:
+            raise Refuses(f"too_large:{picture.width}×{picture.height}")
+
     def configure(self, avcc: bytes) -> None:
         if avcc and avcc != self.avcc:
             self.avcc = avcc
@@ -129,6 +137,7 @@ class Conversion:
         except av.FFmpegError:
             return  # a lost keyframe; the next one helps
         for frame in frames:
+            self.require_size(frame)
             at = _ms(frame.pts, frame.time_base)
             if at - self.last_ms < LEAST_GAP_MS:
                 continue

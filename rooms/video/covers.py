@@ -1,6 +1,6 @@
 """Covers drawn from video: what is on air, and one keyframe of a recording, kept beside it. Nothing where none is to be had: a poster stands in.
 
-A recording is what an encoder sent: it meets the decoder in `drawer.py`'s own bounded process, one at a time, once for each cover.
+A recording is what an encoder sent: it meets the decoder in `decoder.py`'s own bounded process, one at a time, once for each cover.
 """
 
 import os
@@ -15,11 +15,11 @@ from asgiref.sync import async_to_sync
 
 from rooms.models import Room
 from rooms.video import replays, tier
-from rooms.video.drawer import ANSWER, ASKED, LARGEST, MOST_BYTES
+from rooms.video.decoder import ANSWER, ASKED, LARGEST, MOST_BYTES, PICTURE
+from rooms.video.decoding import PATIENCE_S, REPOSITORY, environment
 from rooms.video.recording import Entry
 from rooms.video.relay import relay
 from rooms.video.replays import Film, Reel
-from rooms.video.stills import PATIENCE_S, REPOSITORY, environment
 
 WAIT_S = 3.0
 PART_OF_SHOW = 10  # where no product was shown: after a tenth, when an anchor has come to the point
@@ -92,8 +92,8 @@ def _drawn(media: Path, init_size: int, entry: Entry) -> bytes | None:
             file.seek(entry.offset)
             part = file.read(entry.size)
         told = subprocess.run(
-            [sys.executable, "-m", "rooms.video.drawer"],
-            input=ASKED.pack(len(init), len(part)) + init + part,
+            [sys.executable, "-m", "rooms.video.decoder"],
+            input=ASKED.pack(PICTURE, len(init), len(part)) + init + part,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=REPOSITORY,

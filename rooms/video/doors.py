@@ -18,6 +18,7 @@ from rooms.video import addresses, packets
 from rooms.video.channel import Channel, Viewer
 
 MAX_FROM_ONE = 8  # windows of one person
+LONGEST_NAME = 24
 ROOM = re.compile(r"[A-Za-z0-9_-]{1,16}")
 MAX_SAID = 50  # viewers have nothing to say
 log = structlog.get_logger(__name__)
@@ -109,6 +110,8 @@ async def playlist_or_segment(scope: dict[str, Any], receive: Any, send: Send, s
         return await _answer(scope, send, 405)
     if not addresses.holds(room, kwargs["token"]):
         return await _answer(scope, send, 403)
+    if len(name) > LONGEST_NAME:
+        return await _answer(scope, send, 404)
     channel = await source.look(room)
     if channel.state != "air":
         return await _answer(scope, send, 404, retry=True)

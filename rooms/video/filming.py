@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import json
 import math
-import os
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -24,12 +22,12 @@ from rooms.realtime.sinks import Send
 from rooms.video import aac, cameras, flv, h264, reasons
 from rooms.video.broadcast import Broadcast
 from rooms.video.converter import AUDIO, AUDIO_CONFIG, DELTA, FAILED, FRAME, KEY, VIDEO_CONFIG
+from rooms.video.decoding import REPOSITORY, environment
 from rooms.video.models import StreamSource
 from rooms.video.pace import Pace
 from rooms.video.station import Station
 from rooms.video.units import BadMedia, Unsupported, VideoUnit
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 MIME = re.compile(r"video/(webm|mp4)(;codecs=\"?[\w.,\- ]{1,60}\"?)?")
 MAX_PIECE = 1 << 20
 MAX_WAITING = 8 << 20
@@ -89,7 +87,7 @@ class Studio:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=REPOSITORY,
-            env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LANG": "C.UTF-8"},
+            env=environment(),
         )
         broadcast.expect_sound()
         tasks = [asyncio.ensure_future(work) for work in (_feed(converter, receive, cut), _read(converter, broadcast, cut), over.wait())]
@@ -133,12 +131,12 @@ async def _read(converter: asyncio.subprocess.Process, broadcast: Broadcast, cut
                 return cut("damaged")
             data = await converter.stdout.readexactly(size)
             if kind == FAILED:
-                return cut(data.decode("ascii", "replace"))
+                return cut("".join(filter(str.isprintable, data.decode("utf-8", "replace")))[:120])  # hostile bytes may have taken it over
             _add(broadcast, kind, dts, shift, data)
     except asyncio.IncompleteReadError:
         return cut("camera_failed")
     except Unsupported as wrong:
-        return cut(reasons.reason("codec", wrong.what))
+        return cut(reasons.reason(wrong.code, wrong.what))
     except BadMedia:
         return cut("damaged")
 

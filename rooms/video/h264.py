@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from rooms.video.units import BadMedia, Unsupported, VideoConfig
+from rooms.video.units import BadMedia, TooLarge, Unsupported, VideoConfig
 
 SLICE_IDR, SPS, PPS, DELIMITER = 5, 7, 8, 9
 MAX_SIDE = 1920
@@ -15,7 +15,7 @@ START_CODE = re.compile(b"\x00\x00\x00?\x01")
 
 
 def config_of(avcc: bytes) -> VideoConfig:
-    """A checked avcC record. Raises BadMedia, and Unsupported for a picture larger than 1080p."""
+    """A checked avcC record. Raises BadMedia, Unsupported, and TooLarge for a picture beyond 1080p."""
     if len(avcc) < 7 or avcc[0] != 1:
         raise BadMedia("not an avcC record")
     if avcc[4] & 3 != 3:
@@ -24,8 +24,10 @@ def config_of(avcc: bytes) -> VideoConfig:
     if not names or names[0][0] & 31 != SPS:
         raise BadMedia("avcC without SPS")
     width, height = size_of(names[0])
-    if not min(width, height) >= 16 or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
-        raise Unsupported(f"{width}×{height}")
+    if min(width, height) < 16:
+        raise BadMedia("a picture of nothing")
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise TooLarge(f"{width}×{height}")
     return VideoConfig(avcc=avcc, width=width, height=height)
 
 

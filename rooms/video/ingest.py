@@ -98,7 +98,7 @@ class RtmpConnection(asyncio.Protocol):
             log.info("rtmp_refused", peer=self.peer, why=str(wrong))
             self._end("protocol")
         except Unsupported as wrong:
-            self._end(reason("codec", wrong.what))
+            self._end(reason(wrong.code, wrong.what))
         except BadMedia:
             self._end("damaged")
         except Exception:  # a mistake of ours ends this one stream with a reason, and is in the log

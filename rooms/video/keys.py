@@ -4,6 +4,7 @@ import hashlib
 import secrets
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import access, audit
 from accounts.models import User
@@ -20,7 +21,7 @@ def make(*, room: Room, by: User) -> str:
     access.require(by, access.Power.GO_LIVE, room)
     key = secrets.token_urlsafe(KEY_BYTES)
     with transaction.atomic(durable=True):
-        values = {"digest": digest(key), "hint": key[-4:], "made_by": by}
+        values = {"digest": digest(key), "hint": key[-4:], "made_by": by, "made_at": timezone.now()}
         _, is_new = StreamKey.objects.update_or_create(room=room, defaults=values)
         audit.record_in_tx(actor=by, action="stream_key_made", subject=f"room:{room.public_id}", after={"hint": key[-4:]})
         if not is_new:

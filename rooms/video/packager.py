@@ -7,6 +7,7 @@ from rooms.video.units import AudioConfig, AudioUnit, Unit, VideoConfig, VideoUn
 
 PART_MS = 200
 SEGMENT_MS = 1000
+SEGMENT_BYTES = 8 << 20  # whoever sends keyframes alone, each a millisecond on, opens the next one by their size
 SCALE_MS = fmp4.VIDEO_SCALE // 1000
 JUMP_MS = 3000  # forwards further than this, or backwards at all: the encoder's clock was set anew
 BACK_MS = 50
@@ -64,6 +65,7 @@ class Packager:
         self._early_sound: list[AudioUnit] = []
         self._last_key_ms: float | None = None
         self._segment_ms: float | None = None
+        self._segment_size = 0
         self._number = 0
 
     @property
@@ -211,8 +213,10 @@ class Packager:
         start = pictures[0].start / SCALE_MS
         end = (pictures[-1].start + pictures[-1].duration) / SCALE_MS
         is_key = pictures[0].is_key
-        opens = is_key and (self._segment_ms is None or start - self._segment_ms >= SEGMENT_MS - 20)
-        if opens:
-            self._segment_ms = start
+        is_long = self._segment_ms is None or start - self._segment_ms >= SEGMENT_MS - 20 or self._segment_size >= SEGMENT_BYTES
+        data = fmp4.fragment(self._number, pictures, sound)
+        if is_key and is_long:
+            self._segment_ms, self._segment_size = start, 0
+        self._segment_size += len(data)
         self._origin = end
-        return Part(self.epoch, start, end - start, is_key, opens, fmp4.fragment(self._number, pictures, sound))
+        return Part(self.epoch, start, end - start, is_key, is_key and is_long, data)

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from rooms.realtime import closes
 from rooms.realtime.sinks import Send
-from rooms.video import addresses
+from rooms.video import addresses, doors
 from rooms.video.relay import media_connect
 
 WINDOW_S = 10.0
@@ -22,10 +22,11 @@ async def camera(scope: dict[str, Any], receive: Any, send: Send) -> None:
     """One camera. The media process reads the ticket; here only this site's own pages and a bounded rate are let through."""
     await receive()
     await send({"type": "websocket.accept"})
-    if not _is_own_page(scope):
+    room = scope["url_route"]["kwargs"]["room"]
+    if not _is_own_page(scope) or not doors.ROOM.fullmatch(room):  # it becomes part of a path that is asked as one of ours
         await send({"type": "websocket.close", "code": closes.REFUSED})
         return
-    path = f"{addresses.camera_path(scope['url_route']['kwargs']['room'])}?{scope['query_string'].decode('ascii', 'replace')}"
+    path = f"{addresses.camera_path(room)}?{scope['query_string'].decode('ascii', 'replace')}"
     agent = _header(scope, "user-agent")[:300]
     try:
         async with media_connect(path, user_agent_header=agent or None) as upstream:

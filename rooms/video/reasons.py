@@ -14,7 +14,7 @@ REASONS: dict[str, str] = {
     "codec": gettext_noop("%(detail)s is not supported: choose H.264 video and AAC sound"),
     "too_large": gettext_noop("The picture is larger than 1080p (%(detail)s)"),
     "no_video": gettext_noop("No picture arrived within ten seconds"),
-    "no_keyframe": gettext_noop("No keyframe for twenty seconds: set the keyframe interval to 2 s"),
+    "no_keyframe": gettext_noop("No keyframe arrives: set the keyframe interval to 2 s"),
     "too_fast": gettext_noop("More than %(detail)s Mbit/s: lower the bitrate"),
     "damaged": gettext_noop("The stream is damaged"),
     "protocol": gettext_noop("The encoder does not speak RTMP as we do"),

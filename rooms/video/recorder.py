@@ -4,10 +4,12 @@ import asyncio
 import errno
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from liveshop.threads import in_thread
@@ -19,6 +21,7 @@ from rooms.video.packager import Init, Output, Part
 MAX_WAITING = 300  # parts; a minute
 LOOK_PARTS = 50
 ROOM_LEFT_BYTES = 1 << 30  # the database shares this disk; a recording must not take its last room
+FORGOTTEN = timedelta(minutes=2)
 log = structlog.get_logger(__name__)
 _disk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="disk")
 
@@ -100,9 +103,19 @@ def _append(writer: recording.Writer, part: Part, wall: float, looks: bool) -> N
 
 
 def finish_all_left() -> int:
-    """Recordings that a killed media process left open: their rows learn what the files hold; returns how many."""
+    """Recordings that a killed media process left open; returns how many."""
+    return _finish_rows(Recording.objects.filter(ended_at=None, removed_at=None))
+
+
+def finish_forgotten() -> int:
+    """Recordings whose stream is over and whose end could not be written then; returns how many."""
+    return _finish_rows(Recording.objects.filter(ended_at=None, removed_at=None, session__ended_at__lt=timezone.now() - FORGOTTEN))
+
+
+def _finish_rows(rows: "QuerySet[Recording]") -> int:
+    """The rows learn what the files hold."""
     done = 0
-    for row in Recording.objects.filter(ended_at=None, removed_at=None):
+    for row in rows:
         path = Path(settings.RECORDINGS_ROOT) / row.path
         try:
             index = recording.read(path)

@@ -89,15 +89,44 @@ def index_path(media: Path) -> Path:
 
 
 def read(media: Path) -> Index:
-    """What can be played: the index as far as the file bears it out, and parts that the index does not name yet. Raises BadMedia."""
-    size = media.stat().st_size
-    index = _told(index_path(media), size)
-    if index is None:
-        init_size = _init_size(media)
-        index = Index(mime="", init_size=init_size)
-    last = index.entries[-1].wall if index.entries else media.stat().st_mtime
-    index.entries.extend(_scan(media, index.size, last))
-    return index
+    """What can be played: the index as far as the file bears it out, and parts that the index does not name yet. Raises OSError, BadMedia."""
+    return Growing(media).read()
+
+
+class Growing:
+    """A recording that may still be written: each reading takes up the lines that came since the last one."""
+
+    def __init__(self, media: Path) -> None:
+        self.media = media
+        self._told: Index | None = None
+        self._offset = 0
+
+    def read(self) -> Index:
+        """As it is now. Raises OSError, BadMedia."""
+        size = self.media.stat().st_size
+        self._take_lines(size)
+        index = Index(self._told.mime, self._told.init_size, [*self._told.entries]) if self._told else Index("", _init_size(self.media))
+        last = index.entries[-1].wall if index.entries else self.media.stat().st_mtime
+        index.entries.extend(_scan(self.media, index.size, last))
+        return index
+
+    def _take_lines(self, size: int) -> None:
+        """The index file's new lines, up to the first that is torn or claims more than there is."""
+        try:
+            with index_path(self.media).open("rb") as file:
+                file.seek(self._offset)
+                if self._told is None:
+                    head = json.loads(line := file.readline())
+                    self._told = Index(mime=str(head["mime"]), init_size=int(head["init"]))
+                    self._offset += len(line)
+                for line in file:
+                    entry = _entry(line)
+                    if entry is None or entry.offset != self._told.size or entry.offset + entry.size > size:
+                        return
+                    self._told.entries.append(entry)
+                    self._offset += len(line)
+        except (OSError, ValueError, KeyError, TypeError):
+            return
 
 
 def between(index: Index, began: float, ended: float) -> list[Entry]:
@@ -112,23 +141,7 @@ def between(index: Index, began: float, ended: float) -> list[Entry]:
     return entries if entries[0].is_key else [entry for at, entry in enumerate(entries) if any(one.is_key for one in entries[: at + 1])]
 
 
-def _told(lines: Path, size: int) -> Index | None:
-    """The index file, up to the first line that is torn or claims more than there is."""
-    try:
-        with lines.open(encoding="utf-8") as file:
-            head = json.loads(file.readline())
-            index = Index(mime=str(head["mime"]), init_size=int(head["init"]))
-            for line in file:
-                entry = _entry(line)
-                if entry is None or entry.offset != index.size or entry.offset + entry.size > size:
-                    break
-                index.entries.append(entry)
-            return index
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _entry(line: str) -> Entry | None:
+def _entry(line: bytes) -> Entry | None:
     try:
         start, duration, offset, size, is_key, wall = json.loads(line)
         return Entry(int(start), int(duration), int(offset), int(size), bool(is_key), float(wall))

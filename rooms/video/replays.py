@@ -1,10 +1,11 @@
 """Replays and clips: the recordings of a show on one timeline, with the products that were shown and what was said. Nothing is copied."""
 
+import threading
 import time
 from bisect import bisect_left
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rooms.video.recording import Entry, Index
 SPOKEN_BEFORE_S = 0.3  # a picture reaches the server this long after it was taken
 SHORTEST_CLIP_S = 3.0
 WRITING_S = 3.0
+INDEXES = 32
 PAST = (ShowState.ENDED, ShowState.LIVE, ShowState.INTERRUPTED)
 log = structlog.get_logger(__name__)
 
@@ -141,7 +143,7 @@ def as_json(film: Film, address: Any, after_ms: int = 0) -> dict[str, Any]:
     files = []
     for reel in film.reels:
         groups: list[list[int]] = []
-        for entry in reel.index.entries:
+        for entry in _from(reel, after_ms):
             if entry.is_key or not groups:
                 groups.append([reel.at(entry), 0, entry.offset, 0])
             groups[-1][1] += entry.duration_ms
@@ -150,6 +152,15 @@ def as_json(film: Film, address: Any, after_ms: int = 0) -> dict[str, Any]:
         shift = reel.starts_ms - reel.index.entries[0].start_ms
         files.append({"url": address(reel.row), "mime": reel.row.mime, "init": reel.index.init_size, "shift": shift, "groups": groups})
     return {"duration": film.duration_ms, "files": files}
+
+
+def _from(reel: Reel, after_ms: int) -> list[Entry]:
+    """The parts of the groups that end after this moment, and perhaps of one before."""
+    entries = reel.index.entries
+    first = min(bisect_left(entries, after_ms, key=lambda entry: reel.at(entry) + entry.duration_ms), len(entries) - 1)
+    while first > 0 and not entries[first].is_key:
+        first -= 1
+    return entries[first:]
 
 
 def talk(film: Film, limit: int = 2000) -> list[tuple[int, ChatLine]]:
@@ -167,13 +178,36 @@ def _index_of(row: Recording) -> Index | None:
     path = file_of(row)
     try:
         size = path.stat().st_size
-        return _read(path, size if row.ended_at else int(time.time() / WRITING_S))
+        return _indexes.of(path, size if row.ended_at else int(time.time() / WRITING_S))
     except (OSError, ValueError):
         log.warning("recording_unreadable", path=row.path)
         return None
 
 
-@lru_cache(maxsize=32)
-def _read(path: Path, version: int) -> Index:
-    """Once for each size, and while it is written once in some seconds: many may look back at the same time."""
-    return recording.read(path)
+class _Indexes:
+    """The newest index of the files that were asked for last: read once for each size, and while one is written once in some seconds.
+
+    Many may look back at the same time, and a long show's index is megabytes: nobody reads or keeps it twice.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Path, tuple[int, recording.Growing, Index]] = OrderedDict()
+        self._turn = threading.Lock()
+
+    def of(self, path: Path, version: int) -> Index:
+        """Raises OSError, BadMedia."""
+        with self._turn:
+            known = self._kept.get(path)
+            if known and known[0] == version:
+                self._kept.move_to_end(path)
+                return known[2]
+            growing = known[1] if known else recording.Growing(path)
+            index = growing.read()
+            self._kept[path] = (version, growing, index)
+            self._kept.move_to_end(path)
+            while len(self._kept) > INDEXES:
+                self._kept.popitem(last=False)
+            return index
+
+
+_indexes = _Indexes()

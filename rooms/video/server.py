@@ -27,7 +27,7 @@ from rooms.video.channel import Channel
 from rooms.video.filming import Studio
 from rooms.video.models import MediaServer
 from rooms.video.station import Station
-from rooms.video.stills import FRESH_S, Drawer, Stills
+from rooms.video.stills import FRESH_S, Stills, newest
 
 REPORT_S = 5.0
 RETRY_S = 3.0
@@ -40,7 +40,6 @@ class StationSource:
 
     def __init__(self, station: Station) -> None:
         self.station = station
-        self._drawer = Drawer()
         self._stills = Stills(self._draw, FRESH_S)
 
     async def attach(self, room: str) -> Channel:
@@ -59,7 +58,8 @@ class StationSource:
     async def _draw(self, room: str) -> bytes:
         channel = self.station.channel(room)
         try:
-            return await self._drawer.draw(channel)
+            wanted = newest(channel)
+            return await self.station.decoder.picture(*wanted) if wanted else b""
         finally:
             self.station.forget_if_idle(channel)
 

@@ -7,17 +7,20 @@ from datetime import timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts import access
 from liveshop.refusals import Code, Refused
-from rooms import events, stage
+from rooms import events, stage, upcoming
 from rooms.models import Room, Show, ShowState
 from rooms.studio import preflight
-from rooms.video.models import StreamSession
+from rooms.video.models import StreamSession, StreamSource
 
 DUE = timedelta(minutes=15)  # a show planned for later than this is not what an encoder that connects now means
 TAKEN_OVER = "taken_over"
+OVER = (ShowState.ENDED, ShowState.BANNED)
+VOIDED_KEY = Q(source=StreamSource.ENCODER, room__stream_key__made_at__gt=F("started_at"))
 log = structlog.get_logger(__name__)
 
 
@@ -89,8 +92,8 @@ def wait_for_stream(room: Room) -> bool:
     return True
 
 
-def measure(*, session: StreamSession, measured: Measured) -> bool:
-    """Note the figures and that the stream is alive. False when the session is over: the publisher must be cut."""
+def measure(*, session: StreamSession, measured: Measured) -> str:
+    """Note the figures and that the stream is alive. Returns why the publisher must be cut, if it must: notices of an end may be lost."""
     values = {
         "seen_at": timezone.now(),
         "width": measured.width,
@@ -104,7 +107,18 @@ def measure(*, session: StreamSession, measured: Measured) -> bool:
     }
     if measured.loudness_db is not None:
         values["loudness_db"] = measured.loudness_db
-    return bool(StreamSession.objects.filter(pk=session.pk, ended_at=None).update(**values))
+    may_go_on = StreamSession.objects.filter(pk=session.pk, ended_at=None, room__is_banned=False)
+    may_go_on = may_go_on.exclude(show__state__in=OVER).exclude(VOIDED_KEY)
+    return "" if may_go_on.update(**values) else _end_of(session)
+
+
+def _end_of(session: StreamSession) -> str:
+    now = StreamSession.objects.select_related("room", "show").get(pk=session.pk)
+    if now.ended_at:
+        return now.end_reason or TAKEN_OVER
+    if now.room.is_banned:
+        return "room_banned"
+    return "show_ended" if now.show and now.show.state in OVER else "key_changed"
 
 
 def close_all_left(reason: str) -> int:
@@ -137,7 +151,7 @@ def current(room: Room) -> StreamSession | None:
 
 def _begin_planned(room: Room) -> Show | None:
     due = timezone.now() + DUE
-    planned = Show.objects.filter(room=room, state__in=stage.WAITING, planned_at__lte=due).order_by("planned_at", "pk").first()
+    planned = upcoming.planned(room).filter(planned_at__lte=due).first()
     if planned is None:
         return None
     try:

@@ -14,6 +14,7 @@ from rooms.realtime import closes
 from rooms.video import keys, sessions
 from rooms.video.broadcast import Broadcast, Place
 from rooms.video.channel import Channel, Viewer
+from rooms.video.decoding import Decoder
 from rooms.video.models import StreamSource
 from rooms.video.recorder import finish_all_left
 
@@ -26,6 +27,7 @@ class Station:
     """One per media process; everything here runs in its event loop."""
 
     def __init__(self) -> None:
+        self.decoder = Decoder()
         self.places: dict[int, Place] = {}
         self._channels: dict[str, Channel] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -47,6 +49,7 @@ class Station:
         for broadcast in open_now:
             broadcast.cut("stopping")
         await asyncio.gather(*(broadcast.close("stopping") for broadcast in open_now), return_exceptions=True)
+        await self.decoder.stop()
         await bus.bus.stop()
 
     def channel(self, room: str) -> Channel:
@@ -77,7 +80,7 @@ class Station:
             # Numbers that no earlier process has used: a segment lasts a second or more.
             place = self.places[room.pk] = Place(room, self.channel(room.public_id), segment=int(time.time()))
         older = place.broadcast
-        place.broadcast = Broadcast(place, session, cut)
+        place.broadcast = Broadcast(place, session, self.decoder, cut)
         if older:
             older.cut("taken_over")
             self.spawn(older.close("taken_over"))

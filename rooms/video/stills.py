@@ -5,28 +5,20 @@ got for a moment. So a still costs the same whether one person looks or ten thou
 """
 
 import asyncio
-import contextlib
-import os
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-import structlog
 from django.conf import settings
 
 from rooms.video import addresses
 from rooms.video.channel import Channel
-from rooms.video.drawer import ANSWER, ASKED, LARGEST, MOST_BYTES
+from rooms.video.decoder import LARGEST
+from rooms.video.decoding import PATIENCE_S
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 FRESH_S = 5.0
 PASSED_ON_S = 3.0
-PATIENCE_S = 4.0
 KEPT = 256
-DRAWN_BY_ONE = 500  # a drawer is replaced before anything it may have lost adds up
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,69 +60,8 @@ class Stills:
         return picture
 
 
-class Drawer:
-    """The drawing process, started when first needed and again when it died, was too slow, or has drawn enough."""
-
-    def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
-        self._drawn = 0
-
-    async def draw(self, channel: Channel) -> bytes:
-        """The newest keyframe of what is on air."""
-        wanted = _newest(channel)
-        if wanted is None:
-            return b""
-        async with self._turn:
-            try:
-                async with asyncio.timeout(PATIENCE_S):
-                    return await self._ask(*wanted)
-            except (TimeoutError, OSError, EOFError) as error:
-                log.warning("still_failed", room=channel.room, error=type(error).__name__)
-                await self.stop()
-                return b""
-
-    async def stop(self) -> None:
-        process, self._process = self._process, None
-        if process:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-
-    async def _ask(self, init: bytes, part: bytes) -> bytes:
-        if self._drawn >= DRAWN_BY_ONE:
-            await self.stop()
-        if self._process is None:
-            self._process, self._drawn = await _started(), 0
-        assert self._process.stdin
-        assert self._process.stdout
-        self._drawn += 1
-        self._process.stdin.write(ASKED.pack(len(init), len(part)) + init + part)
-        await self._process.stdin.drain()
-        (size,) = ANSWER.unpack(await self._process.stdout.readexactly(ANSWER.size))
-        if size > MOST_BYTES:
-            raise EOFError
-        return await self._process.stdout.readexactly(size)
-
-
-async def _started() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "rooms.video.drawer"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        cwd=REPOSITORY,
-        env=environment(),
-    )
-
-
-def environment() -> dict[str, str]:
-    """What a process that meets strangers' bytes may know: where Python's modules are."""
-    return {"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LANG": "C.UTF-8"}
-
-
-def _newest(channel: Channel) -> tuple[bytes, bytes] | None:
-    """Init and keyframe that belong together, of a stream that everybody may see."""
+def newest(channel: Channel) -> tuple[bytes, bytes] | None:
+    """Init and keyframe that belong together, the newest of a stream that everybody may see."""
     if channel.state != "air":
         return None
     for segment in reversed(channel.segments):

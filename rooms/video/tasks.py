@@ -4,7 +4,7 @@ from django.conf import settings
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from rooms.video import retention, sessions
+from rooms.video import recorder, retention, sessions
 from rooms.video.external import intake, publishing
 from rooms.video.models import StreamSession
 
@@ -14,6 +14,13 @@ from rooms.video.models import StreamSession
 def close_silent(timestamp: int) -> int:
     """Shows whose media process died and did not come back wait for their stream, as viewers read."""
     return sessions.close_silent()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="rooms.video.finish_forgotten", pass_context=False)
+def finish_forgotten(timestamp: int) -> int:
+    """Recordings whose end met a database that was away."""
+    return recorder.finish_forgotten()
 
 
 @app.periodic(cron="17 4 * * *")  # at night

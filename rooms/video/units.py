@@ -8,11 +8,19 @@ class BadMedia(ValueError):
 
 
 class Unsupported(BadMedia):
-    """Proper media that this site does not carry; `what` names it for the anchor, e.g. HEVC."""
+    """Proper media that this site does not carry; `what` names it for the anchor, e.g. HEVC; `code` is the reason's."""
+
+    code = "codec"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not supported: send H.264 video and AAC sound")
+        super().__init__(f"{what} is not supported: send H.264 video up to 1080p and AAC sound")
         self.what = what
+
+
+class TooLarge(Unsupported):
+    """A picture beyond 1080p; `what` is its size."""
+
+    code = "too_large"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from pathlib import Path
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
 from accounts import access
 from liveshop.refusals import Code, Refused
 from liveshop.templatetags.liveshop import picture as picture_address
-from rooms import viewing
+from rooms import panels, viewing
 from rooms.models import Room, Show
 from rooms.video import covers, playlist, replays
 from rooms.video.models import Recording
@@ -31,6 +32,7 @@ def replay(request: HttpRequest, slug: str, show: str) -> HttpResponse:
     """A past show: its video with the products shown on a timeline, and what was said."""
     room, film = _film(request, slug, show)
     context = {"room": room, "show": film.show, "film": film, "chapters": replays.chapters(film), "talk": replays.talk(film), "clip": None}
+    context["deals"] = panels.replay_deals(film.show)
     return render(request, "rooms/replay.html", context)
 
 
@@ -126,7 +128,7 @@ def _whole(request: HttpRequest, path: Path, row: Recording, size: int) -> Strea
 
     headers = {"Accept-Ranges": "bytes", "Content-Length": str(size), "Content-Encoding": "identity"}
     if "download" in request.GET:
-        headers["Content-Disposition"] = f'attachment; filename="{row.room.slug}-{row.began_at:%Y%m%d-%H%M}.mp4"'
+        headers["Content-Disposition"] = f'attachment; filename="{row.room.slug}-{localtime(row.began_at):%Y%m%d-%H%M%S}.mp4"'
     return StreamingHttpResponse(content(), content_type="video/mp4", headers=headers)
 
 

@@ -8,6 +8,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ from rooms.video.chunks import Message, chunked
 from rooms.video.reasons import plain, sentence
 from rooms.video.tests import encoder
 from rooms.video.tests.conftest import Media, Push, Screen, soon
-from rooms.video.tests.test_converter import WEBM_H264, record
+from rooms.video.tests.encoder import Source
+from rooms.video.tests.test_converter import VP8, WEBM_H264, record
 from rooms.video.tests.test_fuzz import mutant
 from rooms.video.tests.test_rtmp import opening
 from tests import cast
@@ -121,6 +123,11 @@ def hevc(media: Media, room: Room) -> str:
     return cut_with(media, room, pictures(b"\x90hvc1" + bytes(20)), "codec:HEVC")
 
 
+def large(media: Media, room: Room) -> str:
+    head = next(body for is_video, _, body in encoder.tags(encoder.flv(Source(seconds=0.2, width=2560, height=1440))) if is_video)
+    return cut_with(media, room, pictures(head), "too_large:2560×1440")
+
+
 def damaged(media: Media, room: Room) -> str:
     return cut_with(media, room, pictures(b"\x17\x00\x00\x00\x00" + bytes(20)), "damaged")
 
@@ -167,8 +174,22 @@ def no_keyframes(media: Media, room: Room) -> str:
             time.sleep(0.1)
             if time.monotonic() > until or StreamSession.objects.filter(room=room, ended_at__isnull=False).exists():
                 break
-    assert plain("no_video").encode() in answer(line)
-    return "no_video"
+    assert plain("no_keyframe").encode() in answer(line)
+    return "no_keyframe"
+
+
+def one_keyframe(media: Media, room: Room) -> str:
+    """One picture to begin with, and then none for as long as it goes on."""
+    tags = [(stamp, body) for is_video, stamp, body in encoder.tags(encoder.flv()) if is_video]
+    delta = next(body for _, body in tags if body[0] >> 4 == 2 and body[1] == 1)
+    line = publishing(media, room)
+    say(line, pictures(tags[0][1]) + pictures(tags[1][1]))
+    with contextlib.suppress(ConnectionError, BrokenPipeError):
+        for number in range(1, 260):
+            line.sendall(chunked(Message(9, number * 100, 1, delta), chunk_stream=6))
+            time.sleep(0.1)
+    assert plain("no_keyframe").encode() in answer(line)
+    return "no_keyframe"
 
 
 def crowd(media: Media, room: Room) -> str:
@@ -215,10 +236,15 @@ def broken_webm(media: Media, room: Room) -> str:
     return filmed(media, room, mutant(record(WEBM_H264, "matroska")[:600], 7, begin=40) + random.Random(7).randbytes(100_000), "no_video")
 
 
-def filmed(media: Media, room: Room, data: bytes, why: str) -> str:
+def huge_webm(media: Media, room: Room) -> str:
+    """Pictures that would cost a core to decode."""
+    return filmed(media, room, record(replace(VP8, width=2560, height=1440, seconds=0.4), "webm"), "too_large:2560×1440", codecs="vp8,opus")
+
+
+def filmed(media: Media, room: Room, data: bytes, why: str, codecs: str = "h264,opus") -> str:
     path = f"ws://media/{addresses.camera_path(room.public_id).lstrip('/')}?ticket={cameras.issue(room)}"
     with unix_connect(str(media.socket), path, compression=None) as camera:
-        camera.send(json.dumps({"mime": "video/webm;codecs=h264,opus"}))
+        camera.send(json.dumps({"mime": f"video/webm;codecs={codecs}"}))
         camera.send(data)
         with contextlib.suppress(ConnectionClosed):
             told = json.loads(camera.recv(timeout=15))
@@ -228,7 +254,24 @@ def filmed(media: Media, room: Room, data: bytes, why: str) -> str:
 
 @pytest.mark.parametrize(
     "bad",
-    [wrong_key, hevc, damaged, shredded, garbage, oversized, tiny, flood, no_keyframes, crowd, slowloris, hostile_webm, broken_webm],
+    [
+        wrong_key,
+        hevc,
+        damaged,
+        shredded,
+        garbage,
+        oversized,
+        tiny,
+        flood,
+        no_keyframes,
+        one_keyframe,
+        large,
+        crowd,
+        slowloris,
+        hostile_webm,
+        broken_webm,
+        huge_webm,
+    ],
     ids=lambda bad: bad.__name__,
 )
 def test_bad_input_costs_its_sender_alone(media: Media, push: Pushes, room: Room, bad: Bad, client: Client) -> None:

@@ -79,6 +79,8 @@ def _mediamtx(body: bytes) -> Call:
     kinds = {"publish": Kind.PUBLISH, "unpublish": Kind.UNPUBLISH, "recorded": Kind.RECORDED}
     if told.get("protocol") == "hls":
         kinds["read"] = Kind.OTHER  # its HLS port is nginx's alone, which has checked the address
+    if not told.get("protocol", "rtmp").startswith("rtmp"):
+        kinds["publish"] = Kind.REFUSED  # a publisher by SRT, WebRTC or RTSP could not be sent away: that call is RTMP's
     path = told.get("path", "")
     query = _fields(told.get("query", "").removeprefix("?"))
     return Call(

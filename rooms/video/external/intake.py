@@ -1,6 +1,8 @@
 """Takes over what an external media server recorded: its FLV or MP4 file becomes a recording like those of our own media process."""
 
+import errno
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from rooms.video.converter import AUDIO, AUDIO_CONFIG, DELTA, FAILED, FRAME, KEY
 from rooms.video.external.calls import Call
 from rooms.video.models import Recording, StreamSession, StreamSource
 from rooms.video.packager import Init, Output, Packager, Part
+from rooms.video.recorder import ROOM_LEFT_BYTES
 from rooms.video.units import AudioUnit, BadMedia, Unit, VideoUnit
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -105,6 +108,9 @@ class _Shelf:
             assert self._init
             stem = Path(self.session.room.public_id) / f"{self.stem}-{self._init.epoch}"
             file = Path(settings.RECORDINGS_ROOT) / stem
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(file.parent).free < ROOM_LEFT_BYTES:
+                raise OSError(errno.ENOSPC, "little room is left on the disk")  # tried again later; the server's own file stays
             for left in (file.with_suffix(".mp4"), file.with_suffix(".jsonl")):
                 left.unlink(missing_ok=True)  # of a try that died: no row names it
             self._writer = recording.Writer(file, self._init)

@@ -34,6 +34,7 @@ class Source:
     clock: bool = False  # the time of day as 32 blocks of black and white along the upper edge
     kbps: int = 0
     noisy: bool = False  # costs the encoder its whole bitrate
+    loud: float = 0.3  # the tone's amplitude
 
 
 def write(target: Any, source: Source, format: str, **options: Any) -> None:
@@ -75,7 +76,7 @@ def packets(source: Source, video: Any, audio: Any, pace: Callable[[float, float
         frame = picture(source, number)
         yield from video.encode(frame)
         while audio is not None and sounded < (number + 1) / source.fps:
-            yield from audio.encode(_tone(audio, sounded))
+            yield from audio.encode(_tone(audio, sounded, source.loud))
             sounded += (audio.codec_context.frame_size or FRAME) / audio.codec_context.sample_rate
     yield from video.encode(None)
     if audio is not None:
@@ -106,9 +107,9 @@ def _clock(source: Source) -> bytes:
     return b"".join(bytes([235 if now >> bit & 1 else 16]) * block for bit in range(31, -1, -1))
 
 
-def _tone(audio: Any, at: float) -> Any:
+def _tone(audio: Any, at: float, loud: float) -> Any:
     rate, count, name = audio.codec_context.sample_rate, audio.codec_context.frame_size or FRAME, audio.codec_context.format.name
-    wave = [math.sin((index / rate + at) * 2 * math.pi * 440) * 0.3 for index in range(count)]
+    wave = [math.sin((index / rate + at) * 2 * math.pi * 440) * loud for index in range(count)]
     kind, values = ("f", wave) if name.startswith("flt") else ("h", [int(value * 30_000) for value in wave])
     frame = av.AudioFrame(format=name, layout="stereo", samples=count)
     channel = array.array(kind, values)

@@ -8,10 +8,11 @@ import pytest
 from rooms.realtime.frames import Frame
 from rooms.realtime.tickets import Ticket
 from rooms.video import packets
-from rooms.video.channel import KEEP_SEGMENTS, Channel, Viewer
-from rooms.video.packager import Init
+from rooms.video.channel import KEEP_BYTES, KEEP_SEGMENTS, Channel, Viewer
+from rooms.video.packager import Init, Packager, Part
 from rooms.video.packets import Packet
 from rooms.video.tests.test_media import pack, units
+from rooms.video.units import VideoUnit
 
 
 @dataclass
@@ -181,3 +182,30 @@ def test_the_memory_is_bounded_and_discontinuities_are_counted() -> None:
     assert text.count("#EXTINF") == KEEP_SEGMENTS
     assert f"#EXT-X-DISCONTINUITY-SEQUENCE:{channel.gone_epochs}" in text
     assert channel.gone_epochs == 4
+
+
+def test_keyframes_alone_do_not_fill_the_memory() -> None:
+    """Each a megabyte, and a millisecond on: by time they would be one segment for ever."""
+    source, packager, channel, number = units(), Packager(), Channel("room"), 0
+    config, key = source[0], next(unit for unit in source if isinstance(unit, VideoUnit) and unit.is_key)
+    big = key.data + (1 << 20).to_bytes(4, "big") + b"\x0c" + bytes((1 << 20) - 1)
+    channel.set_state("air")
+    packager.add(config)
+    for at in range(150):
+        for output in packager.add(VideoUnit(float(at), 0, True, big)):
+            number += isinstance(output, Part) and output.opens_segment
+            channel.push(packets.of_init(output, 0) if isinstance(output, Init) else packets.of_part(output, number, 0))
+    assert number >= 15
+    assert sum(len(part.message) for segment in channel.segments for part in segment.parts) <= KEEP_BYTES + (9 << 20)
+
+
+def test_a_stream_that_is_over_costs_no_memory_and_the_next_counts_on() -> None:
+    channel, outputs = Channel("room"), pack(units())
+    for turn in range(1, 3):
+        channel.set_state("air")
+        for output in outputs:
+            channel.push(packets.of_init(output, 0) if isinstance(output, Init) else packets.of_part(output, turn, 0))
+        channel.end()
+        channel.set_state("off", reason="lost")
+        assert (len(channel.segments), len(channel.inits), channel.init) == (0, 0, None)
+        assert channel.gone_epochs == turn

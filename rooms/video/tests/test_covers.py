@@ -83,7 +83,7 @@ def test_what_cannot_be_drawn_shows_the_poster_and_is_not_tried_again(show: Show
     assert len(covers.kept_covers(path)) - began == (damage == "garbage")
 
 
-def test_a_drawer_that_hangs_keeps_nobody(show: Show, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_decoder_that_hangs_keeps_nobody(show: Show, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "sleep"
     program.write_text("#!/bin/sh\nexec sleep 60\n")
     program.chmod(0o755)

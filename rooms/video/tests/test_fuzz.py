@@ -22,11 +22,11 @@ from hypothesis import strategies as st
 from rooms.video import aac, amf, filming, flv, fmp4, packets, rtmp
 from rooms.video.chunks import ABORT, SET_CHUNK_SIZE, Message, chunked
 from rooms.video.converter import AUDIO, AUDIO_CONFIG, DELTA, FAILED, KEY, MEMORY_BYTES, VIDEO_CONFIG
-from rooms.video.drawer import ANSWER, ASKED, MOST_BYTES
+from rooms.video.decoder import ANSWER, ASKED, MOST_BYTES, PICTURE, SOUND
+from rooms.video.decoding import environment
 from rooms.video.filming import REPOSITORY
 from rooms.video.packager import Init, Packager, Part
 from rooms.video.rtmp import BadRtmp, Media, Publish, RtmpSession
-from rooms.video.stills import environment
 from rooms.video.tests import encoder
 from rooms.video.tests.encoder import Source
 from rooms.video.tests.test_converter import MP4, VP8, WEBM_H264, convert, record
@@ -256,38 +256,40 @@ def test_damaged_recordings_of_browsers_end_in_time_within_their_memory(source: 
 
 
 @pytest.fixture
-def drawer() -> Iterator["subprocess.Popen[bytes]"]:
-    command = [sys.executable, "-m", "rooms.video.drawer"]
+def decoder() -> Iterator["subprocess.Popen[bytes]"]:
+    command = [sys.executable, "-m", "rooms.video.decoder"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY, env=environment())
     yield process
     process.kill()
     process.wait(5)
 
 
-def test_damaged_keyframes_are_drawn_or_not_by_one_process_that_does_not_grow(drawer: "subprocess.Popen[bytes]") -> None:
+def test_damaged_parts_are_drawn_and_heard_or_not_by_one_process_that_does_not_grow(decoder: "subprocess.Popen[bytes]") -> None:
     outputs = pack(units())
     init, key = outputs[0].data, next(part for part in parts(outputs) if part.is_key).data
     assert media(outputs).startswith(init)
-    assert _drawn(drawer, init, key).startswith(b"\xff\xd8")
+    assert _answered(decoder, PICTURE, init, key).startswith(b"\xff\xd8")
     for seed in range(20):
-        _drawn(drawer, init, mutant(key, seed))
-    before = psutil.Process(drawer.pid).memory_info().rss
+        _answered(decoder, PICTURE, init, mutant(key, seed))
+        _answered(decoder, SOUND, init, mutant(key, seed))
+    before = psutil.Process(decoder.pid).memory_info().rss
     for seed in range(20, 420):
         hurt = (mutant(init, seed), key) if seed % 3 == 0 else (init, mutant(key, seed, begin=0 if seed % 3 == 1 else 200))
-        _drawn(drawer, *hurt)
-    assert drawer.poll() is None
-    assert psutil.Process(drawer.pid).memory_info().rss - before < MOST_MB << 20
-    assert _drawn(drawer, init, key).startswith(b"\xff\xd8"), "it draws as before"
+        _answered(decoder, PICTURE, *hurt)
+        _answered(decoder, SOUND, *hurt)
+    assert decoder.poll() is None
+    assert psutil.Process(decoder.pid).memory_info().rss - before < MOST_MB << 20
+    assert _answered(decoder, PICTURE, init, key).startswith(b"\xff\xd8"), "it draws as before"
 
 
-def _drawn(drawer: "subprocess.Popen[bytes]", init: bytes, part: bytes) -> bytes:
-    assert drawer.stdin
-    assert drawer.stdout
+def _answered(decoder: "subprocess.Popen[bytes]", wanted: bytes, init: bytes, part: bytes) -> bytes:
+    assert decoder.stdin
+    assert decoder.stdout
     began = time.monotonic()
-    drawer.stdin.write(ASKED.pack(len(init), len(part)) + init + part)
-    drawer.stdin.flush()
-    (size,) = ANSWER.unpack(drawer.stdout.read(ANSWER.size))
-    picture = drawer.stdout.read(size)
+    decoder.stdin.write(ASKED.pack(wanted, len(init), len(part)) + init + part)
+    decoder.stdin.flush()
+    (size,) = ANSWER.unpack(decoder.stdout.read(ANSWER.size))
+    told = decoder.stdout.read(size)
     assert time.monotonic() - began < SLOWEST_S
-    assert len(picture) == size <= MOST_BYTES
-    return picture
+    assert len(told) == size <= MOST_BYTES
+    return told

@@ -150,3 +150,21 @@ def test_the_index_is_plain_text_that_other_tools_can_read(tmp_path: Path) -> No
     assert set(head) == {"mime", "init"}
     assert all(len(row) == 6 for row in rows)
     assert Packager().clock_ms == 0
+
+
+def test_a_growing_recording_is_read_on_from_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = pack(units())
+    assert isinstance(outputs[0], Init)
+    writer = recording.Writer(tmp_path / "one", outputs[0])
+    growing = recording.Growing(writer.path)
+    lines: list[bytes] = []
+    real = recording._entry
+    monkeypatch.setattr(recording, "_entry", lambda line: lines.append(line) or real(line))
+    found = []
+    for part in parts(outputs):
+        writer.add(part, BEGAN + part.end_ms / 1000)
+        found.append(growing.read())
+    writer.close()
+    assert [len(index.entries) for index in found] == list(range(1, len(found) + 1)), "what was read before stays as it was"
+    assert len(lines) == len(found), "each line once"
+    assert found[-1] == recording.read(writer.path)

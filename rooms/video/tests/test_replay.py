@@ -1,17 +1,21 @@
 """Replays and clips of real recordings: what is where, for whom, and the bytes."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import localtime
 
-from rooms.models import Recording, Room, Show, ShowState
+from accounts.models import User
+from campaigns.models import Deal, DealState, Drop, DropState
+from rooms.models import Pin, Recording, Room, Show, ShowState
 from rooms.video import replays
 from rooms.video.tests import encoder
 from rooms.video.tests.conftest import BEGAN, LATER
-from tests import cast
+from tests import cast, scarce
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +75,8 @@ def test_who_looks_back_in_a_running_show_is_told_what_it_added(show: Show, clie
 
 def test_a_recording_that_is_being_written_is_read_once_in_some_seconds(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[Path] = []
-    monkeypatch.setattr(replays.recording, "read", lambda path: reads.append(path) or replays.Index(mime="", init_size=0))
+    real = replays.recording.Growing.read
+    monkeypatch.setattr(replays.recording.Growing, "read", lambda one: reads.append(one.media) or real(one))
     moment = 9_000_000_000.0
     monkeypatch.setattr(replays.time, "time", lambda: moment)
     for _ in range(20):
@@ -142,3 +147,55 @@ def test_the_room_offers_the_replay_after_the_show(show: Show, client: Client) -
     assert reverse("replay", args=[show.room.slug, show.public_id]) in page
     Recording.objects.update(removed_at=BEGAN)
     assert "/shows/" not in client.get(reverse("room", args=[show.room.slug])).content.decode()
+
+
+def deal_of(show: Show, title: str, **fields: object) -> Deal:
+    deal = scarce.make_deal(show.room, title=title, **fields)
+    Drop.objects.filter(deal=deal).update(show=show)
+    return deal
+
+
+def test_the_deals_of_the_show_are_told_as_over_and_nothing_else(show: Show, client: Client) -> None:
+    before = {"starts_at": BEGAN, "ends_at": BEGAN + timedelta(minutes=1)}
+    gone = deal_of(show, "一元抢苹果", total=9, state=DealState.ENDED, **before)
+    Deal.objects.filter(pk=gone.pk).update(available=0, held=2, sold=7)
+    deal_of(show, "一元抢橙子", **before)  # its time is over, the job has not ended it yet
+    deal_of(show, "正在抢", total=5)
+    undone = deal_of(show, "撤回的福利", is_open=False)
+    Drop.objects.filter(deal=undone).update(state=DropState.UNDONE)
+    deal_of(cast.make_room().shows.get(), "别家的福利", state=DealState.ENDED, **before)
+    Pin.objects.filter(show=show).delete()  # a show that pinned nothing had its deals all the same
+    page = client.get(reverse("replay", args=[show.room.slug, show.public_id])).content.decode()
+    assert "讲解记录" not in page
+    rows = re.findall(r'<li data-deal="(\w+)">(.*?)</li>', page, re.DOTALL)
+    assert [row[0] for row in rows] == [gone.public_id, Deal.objects.get(title="一元抢橙子").public_id]
+    first, second = (re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", row[1])) for row in rows)
+    assert all(told in first for told in ("一元抢苹果", "已结束", "¥ 1", "抢到 9 件")), first
+    assert all(told in second for told in ("一元抢橙子", "已结束", "抢到 0 件")), second
+    assert "img/blank" in rows[0][1]
+    assert 'action="/claims/"' not in page
+    for hidden in ("正在抢", "撤回的福利", "别家的福利"):
+        assert hidden not in page
+
+
+def test_the_anchor_keeps_her_recording_from_the_report(show: Show, client: Client, viewer: User, other_anchor: User) -> None:
+    report = reverse("studio_report", args=[show.room.slug, show.public_id])
+    for outsider in (None, viewer, other_anchor):
+        client.logout()
+        if outsider:
+            client.force_login(outsider)
+        answer = client.get(report)
+        assert answer.status_code in (302, 401, 403), outsider
+        assert b"?download" not in answer.content
+    client.force_login(show.room.anchor)
+    links = re.findall(r'href="([^"]+\?download)"', client.get(report).content.decode())
+    assert len(links) == 2
+    for link, row in zip(links, Recording.objects.order_by("began_at"), strict=True):
+        answer = client.get(link)
+        assert answer.status_code == 200
+        assert answer["Content-Disposition"] == f'attachment; filename="{show.room.slug}-{localtime(row.began_at):%Y%m%d-%H%M%S}.mp4"'
+        assert "axia-20261120-200" in answer["Content-Disposition"], "at eight in the evening by the anchor's clock"
+        content = b"".join(answer)
+        assert int(answer["Content-Length"]) == len(content) == row.size
+        assert content == replays.file_of(row).read_bytes()
+        assert encoder.decoded(content)[0] == 135

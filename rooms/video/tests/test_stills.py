@@ -13,12 +13,12 @@ from PIL import Image
 
 from rooms import stage
 from rooms.models import Room
-from rooms.video import addresses, drawer, packets, stills
+from rooms.video import addresses, decoder, decoding, packets, stills
 from rooms.video.channel import Channel
 from rooms.video.packager import Init
 from rooms.video.tests.conftest import Media, Push, get, soon
 from rooms.video.tests.encoder import Source
-from rooms.video.tests.test_media import pack, units
+from rooms.video.tests.test_media import pack, parts, units
 from tests import cast
 from tests.browser.site import Site
 
@@ -34,12 +34,13 @@ def channel_of(source: Source, state: str = "air") -> Channel:
     return channel
 
 
-def draw(*channels: Channel, before: Callable[[stills.Drawer], Any] = lambda one: None) -> list[bytes]:
+def draw(*channels: Channel, before: Callable[[decoding.Decoder], Any] = lambda one: None) -> list[bytes]:
     async def drawing() -> list[bytes]:
-        one = stills.Drawer()
+        one = decoding.Decoder()
         found = []
         for channel in channels:
-            found.append(await one.draw(channel))
+            wanted = stills.newest(channel)
+            found.append(await one.picture(*wanted) if wanted else b"")
             before(one)
         await one.stop()
         return found
@@ -61,13 +62,48 @@ def test_a_still_is_the_picture_and_small(source: Source, size: tuple[int, int])
     assert picture.format == "JPEG"
     assert abs(picture.width / picture.height - size[0] / size[1]) < 0.02
     assert max(picture.size) <= max(size)
-    assert len(drawn) <= drawer.MOST_BYTES
+    assert len(drawn) <= decoder.MOST_BYTES
     assert len(set(picture.convert("L").tobytes())) > 8, "there is something on it"
+
+
+@pytest.mark.parametrize(("loud", "expected_db"), [(0.3, -13.5), (0.003, -53.5), (0, decoder.SILENCE_DB)])
+def test_how_loud_it_is_is_heard_beside_the_pictures(loud: float, expected_db: float) -> None:
+    outputs = pack(units(Source(seconds=2, loud=loud)))
+    assert isinstance(outputs[0], Init)
+    key = next(part.data for part in parts(outputs) if part.is_key)
+
+    async def asking() -> tuple[float | None, bytes, float | None]:
+        one = decoding.Decoder()
+        told = await one.loudness(outputs[0].data, b"".join(part.data for part in parts(outputs)[-8:]))
+        drawn, mute = await one.picture(outputs[0].data, key), await one.loudness(outputs[0].data, b"")
+        await one.stop()
+        return told, drawn, mute
+
+    told, drawn, mute = asyncio.run(asking())
+    assert told == pytest.approx(expected_db, abs=2)
+    assert drawn[:2] == b"\xff\xd8"
+    assert mute is None
+
+
+def test_a_question_given_up_leaves_no_answer_for_the_next() -> None:
+    outputs = pack(units(Source(seconds=1)))
+    key = next(part.data for part in parts(outputs) if part.is_key)
+
+    async def asking() -> bytes:
+        one = decoding.Decoder()
+        first = asyncio.create_task(one.loudness(outputs[0].data, key))
+        await asyncio.sleep(0.01)
+        first.cancel()
+        drawn = await one.picture(outputs[0].data, key)
+        await one.stop()
+        return drawn
+
+    assert asyncio.run(asking())[:2] == b"\xff\xd8"
 
 
 def test_noise_is_made_to_fit() -> None:
     noise = Image.frombytes("RGB", (720, 720), os.urandom(720 * 720 * 3))
-    assert len(drawer.small(noise)) <= drawer.MOST_BYTES
+    assert len(decoder.small(noise)) <= decoder.MOST_BYTES
 
 
 def test_rehearsals_and_silence_are_not_drawn() -> None:
@@ -75,7 +111,7 @@ def test_rehearsals_and_silence_are_not_drawn() -> None:
     assert draw(channel_of(source, "rehearsal"), channel_of(source, "off"), Channel("empty")) == [b"", b"", b""]
 
 
-def test_garbage_and_a_killed_drawer_cost_one_still() -> None:
+def test_garbage_and_a_killed_decoder_cost_one_still() -> None:
     good, bad = channel_of(Source(seconds=0.6)), channel_of(Source(seconds=0.6))
     for segment in bad.segments:
         segment.parts = [
@@ -83,7 +119,7 @@ def test_garbage_and_a_killed_drawer_cost_one_still() -> None:
             for part in segment.parts
         ]
 
-    def kill(one: stills.Drawer) -> None:
+    def kill(one: decoding.Decoder) -> None:
         if one._process:
             os.kill(one._process.pid, signal.SIGKILL)
 
@@ -91,8 +127,8 @@ def test_garbage_and_a_killed_drawer_cost_one_still() -> None:
     assert [bool(picture) for picture in draw(good, good, good, before=kill)] == [True, False, True]
 
 
-def test_a_drawer_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stills, "PATIENCE_S", 1.0)
+def test_a_decoder_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "PATIENCE_S", 1.0)
     good = channel_of(Source(seconds=0.6))
     began = time.monotonic()
     found = draw(good, good, good, before=lambda one: one._process and os.kill(one._process.pid, signal.SIGSTOP))
@@ -135,7 +171,7 @@ def test_the_sites_own_address_gives_stills_of_what_is_on_air(media: Media, site
     stage.go_live(room=room, by=room.anchor)
     first = soon(lambda: get(url)[1], 12)
     assert Image.open(io.BytesIO(first)).size == (320, 180)
-    assert len(first) <= drawer.MOST_BYTES
+    assert len(first) <= decoder.MOST_BYTES
     soon(lambda: get(url)[1] not in (first, b""), 15)
     for wrong in (cast.make_room().public_id, "x" * 40, "a%0d%0aX:%20y", ".."):
         assert get(f"{site.url}/media/live/{wrong}/still.jpg")[0] == 404

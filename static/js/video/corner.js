@@ -22,10 +22,20 @@ export async function open(slug) {
   box.querySelector("[data-sound]").addEventListener("click", switchSound);
   box.querySelector("[data-close]").addEventListener("click", close);
   addEventListener("pagehide", () => player.stop());
-  addEventListener("pageshow", (event) => event.persisted && begin());
+  addEventListener("pageshow", (event) => event.persisted && box.isConnected && begin());
   drag(box.querySelector(".corner__stage"));
+  for (const name of ["scroll", "resize"]) addEventListener(name, clear, { passive: true });
   tellSound();
   begin();
+}
+
+/* Never over the button that buys, wherever that has come to: then it stands above it. */
+function clear() {
+  box.style.removeProperty("--under");
+  const bar = document.querySelector(".product__buy, .checkout__foot")?.getBoundingClientRect();
+  const small = box.getBoundingClientRect();
+  const isInTheWay = bar && bar.bottom > small.top && bar.top < small.bottom && bar.right > small.left;
+  if (isInTheWay) box.style.setProperty("--under", `${innerHeight - bar.top}px`);
 }
 
 /* It stands in nobody's way: a finger moves it, and a move is no tap. */
@@ -70,11 +80,13 @@ function show(state) {
   if (state === "failed") return remove();
   if (state === "off") box.hidden = true;
   if (state === "playing") box.hidden = false;
+  clear();
 }
 
 function shape() {
   box.style.setProperty("--shape", `${video.videoWidth} / ${video.videoHeight}`);
   box.classList.toggle("is-wide", video.videoWidth > video.videoHeight);
+  clear();
 }
 
 function switchSound() {

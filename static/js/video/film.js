@@ -6,9 +6,9 @@ const AHEAD_S = 20;
 const BEHIND_S = 30;
 
 export class Film {
-  /* `told` is the film's table, `failed()` when the browser will not play it. */
-  constructor(video, told, failed) {
-    Object.assign(this, { video, told, failed, file: -1, isBusy: false, isOver: false, type: "" });
+  /* `told` is the film's table, `failed()` when the browser will not play it; `isWhole`: nothing is added any more, so that it has an end. */
+  constructor(video, told, failed, isWhole = false) {
+    Object.assign(this, { video, told, failed, isWhole, file: -1, isBusy: false, isOver: false, type: "" });
     this.groups = groupsOf(told);
     const first = told.files[0];
     if (!first || !Source?.isTypeSupported(first.mime)) return void failed();
@@ -54,7 +54,7 @@ export class Film {
 
   /* The first group that is wanted and not there. */
   wanted() {
-    const now = this.video.currentTime;
+    const now = Math.min(this.video.currentTime, this.end - 0.1);
     let end = now;
     for (let known = this.has(end); known > end; known = this.has(end)) end = known + 0.01;
     if (end - now > AHEAD_S) return null;
@@ -71,6 +71,7 @@ export class Film {
         this.last = group;
         await this.trim();
       }
+      this.finish();
     } catch {
       clearTimeout(this.retry);
       this.last = null;
@@ -78,6 +79,13 @@ export class Film {
     } finally {
       this.isBusy = false;
     }
+  }
+
+  /* With its last second there, the film may run out or be sought to its end; more bytes open the source again. */
+  finish() {
+    const [last, ranges] = [this.groups.at(-1), this.buffer.buffered];
+    const isThere = last && ranges.length && ranges.end(ranges.length - 1) > (last.at + last.end) / 2;
+    if (this.isWhole && isThere && this.source.readyState === "open") this.source.endOfStream();
   }
 
   async load(group) {

@@ -2,6 +2,8 @@
 
 const HEADER = 28;
 const WAIT_MS = [200, 600, 1500, 3000, 6000];
+// A way that never brought anything is given up soon; one that did leads to a server that is away, and so are its plain requests.
+const PATIENCE = { untried: 2, proven: 4 };
 const FINAL = new Set([4003, 4009, 4010]);
 const BAD_TICKET = 4001;
 const FULL = 4029;
@@ -9,7 +11,7 @@ const FULL = 4029;
 export class Wire {
   /* `told` has init(mime, bytes), part(bytes, facts), state(message) and failed(). `ticket(isStale)` gives a ticket. */
   constructor(url, ticket, told) {
-    Object.assign(this, { url, ticket, told, tries: 0, isOver: false, isStale: false });
+    Object.assign(this, { url, ticket, told, tries: 0, patience: PATIENCE.untried, isOver: false, isStale: false });
     this.open();
   }
 
@@ -37,6 +39,7 @@ export class Wire {
       const mime = new TextDecoder().decode(new Uint8Array(data, HEADER + 2, length));
       this.told.init(mime, new Uint8Array(data, HEADER + 2 + length));
     } else {
+      this.patience = PATIENCE.proven;
       this.told.part(new Uint8Array(data, HEADER), { isKey: (view.getUint8(1) & 1) === 1, start: view.getFloat64(12) / 1000, wall: view.getFloat64(20) });
     }
   }
@@ -46,7 +49,7 @@ export class Wire {
     this.isStale = code === BAD_TICKET;
     this.tries += 1;
     if (FINAL.has(code)) return this.stop();
-    if (code === FULL || this.tries > 2) this.told.failed();
+    if (code === FULL || this.tries > this.patience) this.told.failed();
     if (!this.isOver) this.timer = setTimeout(() => this.open(), WAIT_MS[Math.min(this.tries - 1, WAIT_MS.length - 1)] * (0.7 + Math.random() * 0.6));
   }
 

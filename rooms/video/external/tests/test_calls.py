@@ -62,6 +62,11 @@ MEDIAMTX = {
         ("srs", SRS | {"action": "on_play"}, Call(Kind.REFUSED, "room1", "abc", "9308h583", "192.168.1.10", "SRS")),
         ("mediamtx", MEDIAMTX | {"action": "publish"}, Call(Kind.PUBLISH, "room1", "abc", "0b3f", "192.0.2.9", "RTMP")),
         ("mediamtx", MEDIAMTX | {"action": "read"}, Call(Kind.REFUSED, "room1", "abc", "0b3f", "192.0.2.9", "RTMP")),
+        (
+            "mediamtx",
+            MEDIAMTX | {"action": "publish", "protocol": "webrtc"},
+            Call(Kind.REFUSED, "room1", "abc", "0b3f", "192.0.2.9", "WEBRTC"),
+        ),
         ("mediamtx", MEDIAMTX | {"action": "read", "protocol": "hls"}, Call(Kind.OTHER, "room1", "abc", "0b3f", "192.0.2.9", "HLS")),
         ("mediamtx", {"action": "unpublish", "path": "live/room1", "id": "0b3f"}, Call(Kind.UNPUBLISH, "room1", client="0b3f")),
         (

@@ -166,3 +166,14 @@ def test_nothing_outside_of_the_folder_is_opened(told: str, session: StreamSessi
     assert intake.take(session, told) == 0
     assert secret.exists()
     assert not Recording.objects.exists()
+
+
+def test_the_disks_last_room_is_not_taken(session: StreamSession, folder: Path, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(folder / f"{room.public_id}-1795447907.flv", session.ended_at)
+    monkeypatch.setattr(intake, "ROOM_LEFT_BYTES", 1 << 60)
+    with pytest.raises(OSError, match="room"):
+        intake.take(session, path.name)
+    assert path.exists(), "it is tried again"
+    assert not Recording.objects.exists()
+    monkeypatch.undo()
+    assert intake.take(session, path.name) == 1
