@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts import access
 from accounts.access import Power, Rank
@@ -20,6 +20,7 @@ from rooms.realtime import posting
 
 MAX_CHARS = 100
 HISTORY = 50
+HELD_SHOWN = 50
 
 
 def say(*, room: Room, user: User, key: UUID, text: str, device: str = "") -> ChatLine:
@@ -118,5 +119,20 @@ def _tell(line: ChatLine) -> None:
     if line.state == ChatState.SHOWN:
         posting.publish(line.room_id, chat=[as_news(line)])
     elif line.state == ChatState.HELD:
-        html = render_to_string("rooms/_held_line.html", {"line": line})
-        posting.publish_staff(line.room_id, {"held": [{"id": line.public_id, "html": html}]})
+        posting.publish_staff(line.room_id, {"held": [_as_held(line)]})
+
+
+def held(room_id: int, language: str) -> list[dict[str, str]]:
+    """The newest lines that wait for approval, oldest first, as operators' pages take them."""
+    with translation.override(language):
+        return [_as_held(line) for line in held_lines(room_id)]
+
+
+def held_lines(room_id: int) -> list[ChatLine]:
+    """The newest lines that wait for approval, oldest first."""
+    waiting = ChatLine.objects.filter(room_id=room_id, state=ChatState.HELD).select_related("user", "room")
+    return list(waiting.order_by("-pk")[:HELD_SHOWN])[::-1]
+
+
+def _as_held(line: ChatLine) -> dict[str, str]:
+    return {"id": line.public_id, "html": render_to_string("rooms/_held_line.html", {"line": line})}

@@ -6,9 +6,11 @@ import random
 import re
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +22,7 @@ from websockets.exceptions import WebSocketException
 TALK: dict[str, list[str]] = json.loads((Path(__file__).parent / "data" / "talk.json").read_text(encoding="utf-8"))
 DEAL = re.compile(r'data-deal="(?P<deal>\w+)"[^>]*?data-starts="(?P<starts>\d+)"[^>]*?data-state="open"', re.DOTALL)
 COUPON = re.compile(r'data-coupon="(?P<coupon>\w+)"')
+REMEMBERED = 1000  # far more than a rehearsal brings
 HUMAN_DELAY_S = (0.25, 1.8)
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile liveshop-crowd"
 
@@ -41,8 +44,9 @@ class Ear:
     frames: int = 0
     gaps: int = 0
     joined: int = 0
-    states: list[tuple[int, float]] = field(default_factory=list)  # (seq, epoch seconds)
-    answers: list[tuple[str, float]] = field(default_factory=list)  # ("WON" or a refusal's code, seconds)
+    # (seq, epoch seconds) and ("WON" or a refusal's code, seconds): the newest, a demo's crowd listens for days
+    states: deque[tuple[int, float]] = field(default_factory=partial(deque, maxlen=REMEMBERED))
+    answers: deque[tuple[str, float]] = field(default_factory=partial(deque, maxlen=REMEMBERED))
     _known: int = -1
     _asked: dict[str, float] = field(default_factory=dict)
 

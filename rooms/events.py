@@ -14,6 +14,7 @@ from rooms.models import RoomEvent
 # kind → what happened. docs/events.md says the same, and a test keeps them equal.
 KINDS: dict[str, str] = {
     "show_planned": "A show was planned or its plan changed",
+    "show_cancelled": "A planned show was taken back",
     "show_started": "The anchor went live",
     "show_interrupted": "The stream was lost; the room waits for it",
     "show_resumed": "The stream is back",

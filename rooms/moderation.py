@@ -20,7 +20,6 @@ from rooms.models import ChatLine, ChatState, ModeratorGrant, Room, RoomWord
 
 SLOW_MODES_S = (0, 3, 10, 30)
 MUTE_MINUTES = (5, 30, 60, 1440)
-UNDO_S = 10
 
 
 def delete_line(*, room: Room, line: ChatLine, by: User) -> None:
@@ -76,6 +75,8 @@ def unmute(*, room: Room, sanction: Sanction, by: User, reason: str = "") -> San
     access.require(by, power, room)
     if sanction.scope != _scope(room):
         raise Refused(Code.NOT_FOUND)
+    if sanction.user:
+        access.require_above(by, sanction.user, room)
     with transaction.atomic(durable=True):
         sanction = sanctions.lift(sanction=sanction, actor=by, reason=reason)
         who = sanction.user.nickname if sanction.user else ""

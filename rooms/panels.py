@@ -10,6 +10,7 @@ from django.utils import translation
 from catalog.models import Shop
 from liveshop import wiring
 from liveshop.wiring import ROOM_PANELS
+from rooms import upcoming
 from rooms.models import Pin, Room, Show, ShowState
 from rooms.video import addresses, replays, sessions, tier
 
@@ -32,6 +33,12 @@ def render(room: Room, name: str, language: str) -> str:
     with translation.override(language):
         panel: Panel = wiring.load(ROOM_PANELS[name])(room)
         return render_to_string(panel.template, {"room": room, **panel.context})
+
+
+def replay_deals(show: Show) -> str:
+    """What a show's replay tells of its deals, in the active language; empty without any."""
+    panel: Panel = wiring.load(wiring.REPLAY_DEALS)(show)
+    return render_to_string(panel.template, panel.context)
 
 
 def stage(room: Room) -> Panel:
@@ -78,5 +85,8 @@ def shown_show(room: Room) -> Show | None:
     """What the stage is about: the live show, else the next planned one, else the last that ended."""
     shows = Show.objects.filter(room=room)
     live = shows.filter(state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).first()
-    planned = shows.filter(state__in=[ShowState.UPCOMING, ShowState.PREFLIGHT]).order_by("planned_at", "pk")
-    return live or planned.first() or shows.filter(state__in=[ShowState.ENDED, ShowState.BANNED]).order_by("-ended_at", "-pk").first()
+    return (
+        live
+        or upcoming.planned(room).first()
+        or shows.filter(state__in=[ShowState.ENDED, ShowState.BANNED]).order_by("-ended_at", "-pk").first()
+    )

@@ -18,6 +18,7 @@ from accounts.models import User
 from catalog import products
 from catalog.models import Product, ProductState, Sku
 from liveshop import wiring
+from liveshop.publicurl import public_url
 from liveshop.refusals import Code, Refused
 from rooms import panels, viewing
 from rooms.models import Pin, Room, Show, ShowState
@@ -94,7 +95,7 @@ def _poster(
     chapter: Chapter | None = None,
 ) -> Poster:
     skus = list(product.skus.all()) if product and product.state == ProductState.ON_SALE else []
-    address = request.build_absolute_uri(link)
+    address = public_url(request, link)
     return Poster(
         room=room,
         show=show,

@@ -67,6 +67,13 @@ def online(room_id: int) -> int:
     return count if count < COARSE_FROM else count // 10 * 10
 
 
+def here(room_id: int) -> list[str]:
+    """The people who are here now in this process."""
+    oldest = time.monotonic() - EXPIRY_S
+    with _lock:
+        return [person for person, at in _seen.get(room_id, {}).items() if at >= oldest]
+
+
 def take_joined(room_id: int) -> list[str]:
     """The people who came in since the last call, for the batch that writes views and viewers."""
     with _lock:

@@ -4,14 +4,8 @@ from django.db import transaction
 
 from accounts.models import User
 from liveshop.refusals import Code, Refused
+from rooms import upcoming
 from rooms.models import Room, Show, ShowReminder, ShowState
-
-_TO_COME = [ShowState.UPCOMING, ShowState.PREFLIGHT]
-
-
-def next_show(room: Room) -> Show | None:
-    """The room's earliest planned show that has not begun."""
-    return room.shows.filter(state__in=_TO_COME).order_by("planned_at", "pk").first()
 
 
 def reserve(*, room: Room, user: User) -> Show:
@@ -42,7 +36,7 @@ def is_reserved(show: Show, user: User) -> bool:
 
 
 def _wanted(room: Room) -> Show:
-    show = None if room.is_banned else next_show(room)
+    show = None if room.is_banned else upcoming.planned(room).first()
     if show is None:
         raise Refused(Code.ENDED)
     return show

@@ -1,10 +1,14 @@
-"""The shelf (小黄车): adding, removing and ordering products. A number, once said aloud, never changes."""
+"""The shelf (小黄车): adding, removing and ordering products. A number, once said aloud, never changes.
+
+Row locks here and on the stage are taken in the order show, room, shelf item, pin.
+"""
 
 from collections.abc import Sequence
 
 from django.db import connection, transaction
 from django.db.models import F, Max
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import access, audit
 from accounts.models import User
@@ -37,10 +41,10 @@ def add_item_in_tx(*, room: Room, product: Product, by: User) -> ShelfItem:
     if product.state != ProductState.ON_SALE:
         raise Refused(Code.INVALID, why=product.title)
     # The room's row lock makes the next number ours.
-    Room.objects.select_for_update(no_key=True, of=("self",)).get(pk=room.pk)
+    lock_in_tx(room)
     last = ShelfItem.objects.filter(room=room).aggregate(number=Max("number"), position=Max("position"))
-    if (last["number"] or 0) >= MAX_ITEMS:
-        raise Refused(Code.LIMIT_PER_USER, limit=MAX_ITEMS)
+    if ShelfItem.objects.filter(room=room, is_listed=True).count() >= MAX_ITEMS:
+        raise Refused(Code.INVALID, why=_("A shelf holds %(count)s products: take one off first") % {"count": MAX_ITEMS})
     earlier = ShelfItem.objects.filter(room=room, product=product).first()
     if earlier and earlier.is_listed:
         raise Refused(Code.INVALID, why=product.title)
@@ -56,6 +60,7 @@ def remove_item(*, room: Room, item: ShelfItem, by: User) -> None:
     """Take an item off the shelf; if it is pinned, the pin ends. Orders and holds are not touched."""
     access.require(by, access.Power.SHELF, room)
     with transaction.atomic(durable=True):
+        lock_in_tx(room)
         if not ShelfItem.objects.filter(pk=item.pk, room=room, is_listed=True).update(is_listed=False):
             raise Refused(Code.NOT_FOUND)
         unpinned = Pin.objects.filter(room=room, item=item, ended_at=None).update(ended_at=timezone.now())
@@ -68,7 +73,7 @@ def reorder(*, room: Room, public_ids: Sequence[str], by: User) -> None:
     """Order the shelf as given; items not named keep their order behind. Raises Refused(INVALID) for a foreign or doubled id."""
     access.require(by, access.Power.SHELF, room)
     with transaction.atomic(durable=True):
-        Room.objects.select_for_update(no_key=True, of=("self",)).get(pk=room.pk)
+        lock_in_tx(room)
         items = {item.public_id: item for item in ShelfItem.objects.filter(room=room, is_listed=True)}
         if len(set(public_ids)) != len(public_ids) or not set(public_ids) <= set(items):
             raise Refused(Code.INVALID, why="shelf")
@@ -77,6 +82,11 @@ def reorder(*, room: Room, public_ids: Sequence[str], by: User) -> None:
             items[public_id].position = position
         ShelfItem.objects.bulk_update(items.values(), ["position"])
         events.publish_in_tx(room_id=room.pk, kind="shelf_changed", panels=["shelf", "notice"], actor=by)
+
+
+def lock_in_tx(room: Room) -> Room:
+    """The room's row, before those of its shelf and pins; two operators at once wait for each other here."""
+    return Room.objects.select_for_update(no_key=True, of=("self",)).get(pk=room.pk)
 
 
 def note_click(item: str, product_id: int) -> None:

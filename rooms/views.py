@@ -19,6 +19,7 @@ from accounts import access
 from accounts.access import Power
 from accounts.models import User
 from liveshop.clock import server_ms
+from liveshop.publicurl import public_url
 from liveshop.refusals import Code, Refused
 from rooms import chat, follows, panels, reminders, screens, viewing
 from rooms.models import Room
@@ -42,7 +43,7 @@ def screen(request: HttpRequest, slug: str) -> HttpResponse:
     """The room for a wall or a television: shows, asks nothing, and leads phones to the room."""
     watched = _allowed(request, slug, Power.WATCH)
     code = screens.code_of(watched)
-    link = request.build_absolute_uri(reverse("tv_code", args=[code]) if code else f"{reverse('room', args=[slug])}?channel={screens.TV}")
+    link = public_url(request, reverse("tv_code", args=[code]) if code else f"{reverse('room', args=[slug])}?channel={screens.TV}")
     context = {
         "room": watched,
         "seen": viewing.view(watched, AnonymousUser()),
@@ -136,7 +137,7 @@ def reserve(request: HttpRequest, slug: str) -> HttpResponse:
 def share(request: HttpRequest, slug: str) -> HttpResponse:
     """The room's link and its QR code."""
     place = _allowed(request, slug, Power.WATCH)
-    link = request.build_absolute_uri(reverse("room", args=[slug]))
+    link = public_url(request, reverse("room", args=[slug]))
     is_sheet = bool(request.headers.get("hx-request"))
     context = {"room": place, "link": link, "qr": _qr(link), "is_sheet": is_sheet}
     return render(request, "rooms/_share.html" if is_sheet else "rooms/share.html", context)

@@ -98,6 +98,8 @@ async def _attend(ticket: Ticket, send: Send, receive: Any) -> None:
         if ticket.is_counted:
             presence.enter(ticket.room, ticket.person, ticket.channel)
         await _greet(room, member)
+        if ticket.is_staff:
+            hub.spawn(hub.tell_held(member))
         await Session(connection, member).listen(receive)
     finally:
         await hub.leave(member)
@@ -212,9 +214,9 @@ class Session:
             self._send({"t": "reply", "id": key, "ok": True, **answer})
 
     def _refuse(self, key: str, refused: Refused) -> None:
+        html = refused.facts.pop("html", None)  # the card stands beside the refusal, not in it, too
         with translation.override(self.connection.language):
             told = as_json(refused)
-        html = refused.facts.get("html")
         self._send({"t": "reply", "id": key, "ok": False, "refused": told, **({"html": html} if html else {})})
 
     def _send(self, message: dict[str, Any]) -> None:

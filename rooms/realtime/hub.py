@@ -16,6 +16,7 @@ from accounts import sanctions
 from liveshop import bus
 from liveshop.clock import now, server_ms
 from liveshop.threads import in_thread
+from rooms import chat
 from rooms.realtime import closes, recovery
 from rooms.realtime.frames import frame
 from rooms.realtime.gate import gate
@@ -55,7 +56,7 @@ class Hub:
             self.loop = loop
             self._starting = loop.create_task(self._start(), context=Context())
         if self._starting is not None:
-            await self._starting
+            await asyncio.shield(self._starting)  # one socket that leaves meanwhile must not end the start of all
 
     async def _start(self) -> None:
         self._renderers = asyncio.Semaphore(RENDERERS)
@@ -69,7 +70,8 @@ class Hub:
         # A number read before we listen could hide an event committed in between; a bus that comes later refreshes every room.
         with suppress(TimeoutError):
             await asyncio.wait_for(bus.bus.is_listening.wait(), BUS_WAIT_S)
-        await self._recall()
+        if not await self._recall():
+            self.spawn(self._refresh_all())
         await self.layer.start()
 
     async def join(self, member: Member) -> LocalRoom:
@@ -148,6 +150,14 @@ class Hub:
             self._fall_behind(room, [member])
             raise
         member.offer(reading.snapshot, Lane.STATE)
+        if member.ticket.is_staff:
+            await self.tell_held(member)
+
+    async def tell_held(self, member: Member) -> None:
+        """An operator's socket that is new, or missed frames, hears of all lines that wait for approval."""
+        lines = await in_thread(chat.held)(member.ticket.room, member.ticket.language)
+        if lines:
+            member.offer(frame({"t": "staff", "now": server_ms(), "held": lines}), Lane.STATE)
 
     async def _read(self, room_id: int, language: str) -> Reading:
         async with self._renderers:

@@ -29,6 +29,7 @@ class Meter:
         self.likes: dict[int, int] = defaultdict(int)
         self._liked: dict[tuple[int, str], tuple[float, int]] = {}
         self._told: dict[int, tuple[int, int]] = {}
+        self._shows: dict[int, int] = {}  # the show that was counted for, 0 when none ran, by room with people here
         self._minute_likes: dict[int, int] = defaultdict(int)
         self._task: asyncio.Task[None] | None = None
 
@@ -71,6 +72,8 @@ class Meter:
         """Those with sockets here, and those whose last viewer has left."""
         for room_id in presence.rooms_joined() | self._minute_likes.keys() | hub.rooms.keys():
             await in_thread(self._write)(room_id)
+        for room_id in self._shows.keys() - hub.rooms.keys():
+            del self._shows[room_id]
 
     async def _tell_likes(self) -> None:
         pending, self.likes = self.likes, defaultdict(int)
@@ -106,12 +109,13 @@ class Meter:
         likes = self._minute_likes.pop(room_id, 0)
         online = presence.online(room_id)
         try:
-            views = write_figures(room_id, came, channels, likes=likes, online=online)
+            written = write_figures(room_id, came, channels, likes=likes, online=online, counted=self._shows.get(room_id))
         except Exception:
             presence.put_back(room_id, came, channels)
             self._minute_likes[room_id] += likes
             raise
-        if views is not None and views != self._told.get(room_id, (-1, -1))[1]:
+        self._shows[room_id], views = written or (0, 0)
+        if written and views != self._told.get(room_id, (-1, -1))[1]:
             self._told[room_id] = (online, views)
             publish(room_id, numbers={"views": views, "online": online})
 
@@ -134,14 +138,22 @@ def add_likes(room_id: int, count: int) -> int:
     return int(row[0]) if row else 0
 
 
-def write_figures(room_id: int, came: list[str], channels: dict[str, str], *, likes: int = 0, online: int = 0) -> int | None:
-    """Entries, new people, peak, talk and the minute's row of the running show in one step; its views (人次), None without a show."""
+def write_figures(
+    room_id: int, came: list[str], channels: dict[str, str], *, likes: int = 0, online: int = 0, counted: int | None = None
+) -> tuple[int, int] | None:
+    """Entries, new people, peak, talk and the minute's row of the running show in one step; the show and its views (人次), None without one.
+
+    Who waited in the room while another show than the running one was `counted`, or none (0), enters it when it begins. Without
+    `counted` nobody waited here: who comes over from a process that restarts is no second visit.
+    """
     with transaction.atomic():
         # Locked before anything is counted: of two processes that write at once the second sees what the first has added.
         running = Show.objects.filter(room_id=room_id, state__in=[ShowState.LIVE, ShowState.INTERRUPTED])
         show = running.select_for_update(no_key=True).first()
         if show is None:
             return None
+        if counted is not None and show.pk != counted:
+            came = list(dict.fromkeys([*came, *presence.here(room_id)]))
         new = _note_people(show, came, channels)
         chats = max(0, ChatLine.objects.filter(show=show).count() - show.chat_count)
         Show.objects.filter(pk=show.pk).update(
@@ -151,7 +163,7 @@ def write_figures(room_id: int, came: list[str], channels: dict[str, str], *, li
             peak_online=Greatest("peak_online", online),
         )
         stats.add_to_minute(show_id=show.pk, joins=len(came), likes=likes, chats=chats, online=online)
-    return show.view_count + len(came)
+    return show.pk, show.view_count + len(came)
 
 
 def _note_people(show: Show, came: list[str], channels: dict[str, str]) -> int:

@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
 from accounts import access, people
 from accounts.models import User
@@ -37,6 +38,14 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     if request.POST.get("from") == "home":
         return redirect("studio_home")
     return done(request, slug, *SHOW_PANELS, said=_("Planned"))
+
+
+@require_POST
+def cancel(request: HttpRequest, slug: str, show: str) -> HttpResponse:
+    """Take a planned show back, from the studio's home."""
+    desk = enter(request, slug)
+    stage.cancel_show(room=desk.room, show=get_object_or_404(desk.room.shows, public_id=show), by=desk.user)
+    return HttpResponseClientRefresh() if request.headers.get("hx-request") else redirect("studio_home")
 
 
 @require_POST

@@ -24,7 +24,13 @@ def store(upload: "IO[bytes]", size: int) -> str:
             if picture.width * picture.height > LARGEST_PIXELS:
                 raise Refused(Code.INVALID, why=_("The picture is too large"))
             fitted = ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), SIZE)
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as wrong:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ) as wrong:  # SyntaxError: broken Exif or PNG chunks
         raise Refused(Code.INVALID, why=_("This is not a picture we can read")) from wrong
     out = BytesIO()
     fitted.save(out, "WEBP", quality=84)

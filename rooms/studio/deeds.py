@@ -34,12 +34,15 @@ def words(kind: str, facts: dict[str, Any]) -> str:
 def _texts() -> dict[str, str]:
     return {
         "show_planned": _("planned the show %(thing)s"),
+        "show_cancelled": _("took back the show %(thing)s"),
         "show_started": _("went live"),
         "show_interrupted": _("signal lost"),
         "show_resumed": _("signal back"),
         "show_ended": _("ended the show"),
         "room_banned": _("closed the room"),
         "room_unbanned": _("opened the room again"),
+        "video_started": _("the picture is on air"),
+        "replay_ready": _("the replay is ready"),
         "pinned": _("pinned no. %(number)s"),
         "unpinned": _("took the pin away"),
         "shelf_changed": _("changed the shelf"),

@@ -14,15 +14,17 @@ from accounts.models import Sanction, User
 from accounts.nicknames import fold
 from liveshop.refusals import Code, Refused
 from rooms import moderation
-from rooms.models import ChatLine, Room
+from rooms.models import ChatLine, ChatState, Room
 from rooms.studio.desk import done, enter, require
 
 
 @require_POST
 def delete(request: HttpRequest, slug: str, line: str) -> HttpResponse:
     desk = enter(request, slug)
-    moderation.delete_line(room=desk.room, line=_line(desk.room, line), by=desk.user)
-    return done(request, slug, said=_("Line deleted"), undo=reverse("studio_restore", args=[slug, line]))
+    found = _line(desk.room, line)
+    was_shown = found.state == ChatState.SHOWN  # who rejects a held line must not publish it by taking that back
+    moderation.delete_line(room=desk.room, line=found, by=desk.user)
+    return done(request, slug, said=_("Line deleted"), undo=reverse("studio_restore", args=[slug, line]) if was_shown else "")
 
 
 @require_POST

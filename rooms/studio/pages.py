@@ -12,7 +12,7 @@ from accounts import access
 from accounts.models import Sanction, User
 from catalog.models import Product, ProductState
 from liveshop.refusals import Code, Refused
-from rooms import chat, moderation, stage
+from rooms import chat, moderation, stage, upcoming
 from rooms.models import ChatLine, ChatState, Follow, FollowChange, ModeratorGrant, Room, Show
 from rooms.realtime import tickets
 from rooms.screens import TV
@@ -37,7 +37,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "room": room,
         "show": stage.current_show(room) if room else None,
         "running": stage.RUNNING,
-        "planned": Show.objects.filter(room=room, state__in=stage.WAITING).order_by("planned_at") if room else [],
+        "has_sold": Show.objects.filter(room=room, sales_fen__gt=0).exists() if room else False,
+        "planned": upcoming.planned(room) if room else [],
         "past": Show.objects.filter(room=room).exclude(started_at=None).exclude(state__in=stage.RUNNING).order_by("-started_at")[:20]
         if room
         else [],
@@ -52,14 +53,13 @@ def studio(request: HttpRequest, slug: str) -> HttpResponse:
     """The desk with all its panels."""
     desk = enter(request, slug)
     lines = chat.recent(desk.room, limit=80)
-    held = ChatLine.objects.filter(room=desk.room, state=ChatState.HELD).select_related("user", "room").order_by("-pk")[:50]
     grant = desk.room.moderators.filter(user=desk.user).first()
     context = {
         "desk": desk,
         "room": desk.room,
         "panels": {name: draw(request, desk, name) for name in PANELS},
         "lines": lines,
-        "held": reversed(held),
+        "held": chat.held_lines(desk.room.pk),
         "ticket": tickets.issue(request, desk.room, staff=True),
         "until": grant.expires_at if grant and not desk.is_owner else None,
         "is_dark": request.COOKIES.get(DARK_COOKIE) == "dark",

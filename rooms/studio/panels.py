@@ -14,7 +14,6 @@ from catalog import products
 from catalog.models import ProductPicture
 from catalog.words import normalise
 from liveshop import wiring
-from liveshop.money import permille_of
 from rooms import moderation, presence, stage, stats
 from rooms.models import ChatLine, ChatState, Pin, RoomWord, ShelfItem, Show
 from rooms.studio import deeds, drawing, preflight
@@ -178,5 +177,5 @@ def _good(item: ShelfItem, plan: Any) -> dict[str, Any]:
         "price_fen": price_fen,
         "stock": sum(sku.stock_available for sku in skus),
         "plan": plan,
-        "earns_fen": permille_of(price_fen, plan.pays_permille) if plan else None,
+        "earns_fen": plan.earns_fen(price_fen) if plan else None,
     }

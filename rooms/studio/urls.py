@@ -14,6 +14,7 @@ urlpatterns = [
     path("<slug:slug>/rows/<slug:name>", pages.rows, name="studio_rows"),
     path("<slug:slug>/shows/<str:public_id>", pages.report, name="studio_report"),
     path("<slug:slug>/plan", acts.plan, name="studio_plan"),
+    path("<slug:slug>/plan/<str:show>/cancel", acts.cancel, name="studio_cancel"),
     path("<slug:slug>/live", acts.go_live, name="studio_live"),
     path("<slug:slug>/interrupt", acts.interrupt, name="studio_interrupt"),
     path("<slug:slug>/resume", acts.resume, name="studio_resume"),

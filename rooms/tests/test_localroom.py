@@ -11,6 +11,7 @@ import structlog
 from rooms.models import Room
 from rooms.realtime import hub as hubs
 from rooms.realtime import recovery
+from rooms.realtime.hub import Hub
 from rooms.realtime.localroom import LocalRoom
 from rooms.realtime.members import Member
 from rooms.realtime.recovery import Reading
@@ -169,3 +170,21 @@ def test_an_errand_of_the_hub_belongs_to_nobodys_log_lines() -> None:
 
     asyncio.run(errand())
     assert seen == [{}]
+
+
+def test_one_who_leaves_while_the_hub_starts_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def joining() -> list[object]:
+        one = Hub()
+
+        async def slow() -> None:
+            await asyncio.sleep(0.05)
+
+        monkeypatch.setattr(one, "_start", slow)
+        waiting = [asyncio.create_task(one.start()) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        waiting[0].cancel()
+        told = await asyncio.gather(*waiting[1:], one.start(), return_exceptions=True)
+        await one.start()
+        return told
+
+    assert asyncio.run(joining()) == [None, None, None]

@@ -80,3 +80,31 @@ def test_likes_wait_for_the_database(room: Room, show: Show, monkeypatch: pytest
 
 def away(*arguments: Any, **named: Any) -> None:
     raise DatabaseError("away")
+
+
+def test_who_waits_in_the_room_enters_the_show_that_begins(room: Room, show: Show) -> None:
+    ours = Meter()
+    presence.enter(room.pk, "d:one")
+    presence.enter(room.pk, "d:two")
+    for _ in range(2):
+        ours._write(room.pk)
+    stage.end_show(room=room, by=room.anchor)
+    ours._write(room.pk)
+    begun = stage.go_live(room=room, by=room.anchor)
+    presence.enter(room.pk, "d:three")
+    for _ in range(2):
+        ours._write(room.pk)
+    stage.interrupt(room=room)
+    stage.resume(room=room)
+    ours._write(room.pk)
+    for one, people in ((show, 2), (begun, 3)):
+        one.refresh_from_db()
+        assert (one.view_count, one.viewer_count) == (people, people)
+
+
+def test_who_comes_over_from_another_process_is_no_second_visit(room: Room, show: Show) -> None:
+    presence.enter(room.pk, "d:one")
+    Meter()._write(room.pk)
+    Meter()._write(room.pk)  # begins to count where she is known to have been
+    show.refresh_from_db()
+    assert show.view_count == 1

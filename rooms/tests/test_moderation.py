@@ -164,3 +164,11 @@ class TestOutsiders:
         ):
             refused(Code.FORBIDDEN, act)
         assert (Sanction.objects.count(), kinds(room), ChatLine.objects.get().state) == (0, [], ChatState.SHOWN)
+
+
+def test_a_muted_moderator_does_not_lift_her_own_mute(room: Room, moderator: User) -> None:
+    sanction = moderation.mute(room=room, user=moderator, by=room.anchor, minutes=5, rule="刷屏")
+    refused(Code.FORBIDDEN, lambda: moderation.unmute(room=room, sanction=sanction, by=moderator))
+    sanction.refresh_from_db()
+    assert sanction.lifted_at is None
+    moderation.unmute(room=room, sanction=sanction, by=room.anchor)

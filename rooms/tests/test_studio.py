@@ -12,7 +12,9 @@ from django.utils import timezone
 from accounts.models import Sanction, User
 from catalog import words
 from catalog.models import BannedWord, Shop, Sku
+from rooms import events
 from rooms.models import ChatLine, ChatState, ModeratorGrant, Pin, Room, RoomEvent, RoomWord, ShelfItem, Show, ShowState
+from rooms.studio import deeds
 from rooms.studio.desk import Desk
 from rooms.studio.panels import PANELS
 from tests import cast
@@ -214,6 +216,14 @@ def test_without_scripts_an_action_leads_back(client: Client, world: World) -> N
     assert client.post(address(world), fields(world)).headers["location"] == url("studio", world.room.slug)
 
 
+def test_a_rejected_line_is_not_published_by_taking_that_back(client: Client, world: World) -> None:
+    client.force_login(world.room.anchor)
+    for state, may_undo in ((ChatState.SHOWN, True), (ChatState.HELD, False)):
+        line = ChatLine.objects.create(room=world.room, user=cast.make_user(), text="多少钱", state=state)
+        answer = client.post(url("studio_delete", world.room.slug, line.public_id), **HX)
+        assert bool(json.loads(answer.headers["HX-Trigger"])["studio"]["undo"]) == may_undo
+
+
 def test_the_shelf_shows_the_price_that_viewers_see(client: Client, world: World) -> None:
     gone = world.item.product.skus.get()
     type(gone).objects.filter(pk=gone.pk).update(price_fen=990, stock_available=0, stock_total=0)
@@ -225,3 +235,19 @@ def test_the_shelf_shows_the_price_that_viewers_see(client: Client, world: World
     page = client.get(url("room", world.room.slug)).content.decode()
     assert "29.90" in page
     assert "19.90" not in page
+
+
+def test_the_home_takes_a_planned_show_back(client: Client, room: Room, viewer: User) -> None:
+    plan = Show.objects.create(room=room, title="明晚八点", planned_at=timezone.now() + timedelta(days=1))
+    client.force_login(viewer)
+    assert client.post(url("studio_cancel", room.slug, plan.public_id)).status_code == 403
+    client.force_login(room.anchor)
+    assert "取消预告" in client.get(url("studio_home")).content.decode()
+    assert client.post(url("studio_cancel", room.slug, plan.public_id), **HX).headers["hx-refresh"] == "true"
+    assert not Show.objects.filter(pk=plan.pk).exists()
+    assert client.post(url("studio_cancel", room.slug, plan.public_id)).status_code == 404
+
+
+@pytest.mark.parametrize("kind", events.KINDS)
+def test_every_event_has_words_for_those_who_run_the_room(kind: str) -> None:
+    assert deeds.words(kind, {})

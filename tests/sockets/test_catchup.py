@@ -79,6 +79,13 @@ CASES: dict[str, tuple[Act, Act]] = {
         lambda e: stage.end_show(room=e.room, by=e.anchor),
         lambda e: stage.plan_show(room=e.room, by=e.anchor, title="明晚八点", planned_at=timezone.now() + timedelta(days=1)),
     ),
+    "show_cancelled": (
+        lambda e: (
+            stage.end_show(room=e.room, by=e.anchor),
+            stage.plan_show(room=e.room, by=e.anchor, title="明晚八点", planned_at=timezone.now() + timedelta(days=1)),
+        ),
+        lambda e: stage.cancel_show(room=e.room, show=e.room.shows.get(title="明晚八点"), by=e.anchor),
+    ),
     "show_started": (lambda e: stage.end_show(room=e.room, by=e.anchor), lambda e: stage.go_live(room=e.room, by=e.anchor)),
     "show_interrupted": (nothing, lambda e: stage.interrupt(room=e.room, by=e.anchor)),
     "show_resumed": (lambda e: stage.interrupt(room=e.room, by=e.anchor), lambda e: stage.resume(room=e.room, by=e.anchor)),

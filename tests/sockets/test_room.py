@@ -18,7 +18,7 @@ from accounts.models import User
 from campaigns import claims, holds, waitlist
 from liveshop.threads import in_thread
 from rooms import chat, moderation, stage
-from rooms.models import ChatLine, ModeratorGrant, Room, RoomWord
+from rooms.models import ChatLine, ChatState, ModeratorGrant, Room, RoomWord
 from rooms.realtime import closes
 from tests import cast
 from tests.browser.site import Site
@@ -118,6 +118,22 @@ class TestTapping:
         places = [reply["refused"]["facts"]["place"] for reply in refused]
         assert places == sorted(set(places))
         assert all(f"第 {place}" in reply["html"] for place, reply in zip(places, refused, strict=True))
+
+    def test_who_paid_in_another_window_is_told_in_the_room(self, site: Site, room: Room, viewer: User) -> None:
+        deal = make_deal(room, total=1)
+        claims.claim_now(deal_id=deal.pk, user_id=viewer.pk, key=uuid.uuid4())
+
+        def pay() -> None:
+            with transaction.atomic():
+                holds.paid_in_tx(holds.order_in_tx(claim_id=deal.claims.get().pk, user=viewer))
+
+        async def errand() -> None:
+            async with join(site, room, make_ticket(room, viewer)) as paying:
+                await until(paying, kind("hello"))
+                await in_thread(pay)()
+                await until(paying, kind("yours"))
+
+        run(errand())
 
     def test_who_waits_is_told_when_it_is_her_turn_and_when_it_went_by(self, site: Site, room: Room, viewer: User) -> None:
         deal, owner, bystander = make_deal(room, total=1), cast.make_user(), cast.make_user()
@@ -234,6 +250,16 @@ class TestChat:
         reply, staff = run(errand())
         assert reply["held"]
         assert "加 微-信便宜" in staff["held"][0]["html"]
+
+    def test_an_operator_who_comes_back_hears_what_was_held_meanwhile(self, site: Site, room: Room, viewer: User) -> None:
+        line = ChatLine.objects.create(room=room, user=viewer, text="加微信便宜", state=ChatState.HELD)
+        operators = make_ticket(room, room.anchor, device="studio", staff=True)
+
+        async def errand() -> dict[str, Any]:
+            async with join(site, room, operators) as studio:
+                return await until(studio, kind("staff"))
+
+        assert [one["id"] for one in run(errand())["held"]] == [line.public_id]
 
     def test_a_deleted_line_is_gone_for_everybody(self, site: Site, room: Room, both: tuple[str, str]) -> None:
         async def errand() -> tuple[str, dict[str, Any], float]:

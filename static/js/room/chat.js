@@ -4,6 +4,7 @@ import { uuid } from "./keys.js";
 import { openLogin } from "./sheets.js";
 
 const KEEP = 200;
+const KEEP_FOR_READERS = 1000;
 const NEAR_END_PX = 60;
 const DIGEST_MS = 15000;
 
@@ -39,7 +40,7 @@ function take({ chat = [], gone = [] }) {
   let added = 0;
   for (const { id, html, key } of chat) added += add(id, html, key);
   for (const id of gone) find(id)?.remove();
-  while (list.children.length > KEEP && !stay) list.firstElementChild.remove();
+  while (list.children.length > (stay ? KEEP_FOR_READERS : KEEP)) list.firstElementChild.remove();
   if (!added) return;
   sinceDigest += added;
   if (stay) tellUnseen(added);

@@ -28,7 +28,7 @@ export function start(socket, root) {
   }, SEND_MS);
   socket.on("tick", ({ likes }) => {
     if (likes == null) return;
-    burst(box, Math.min(4, likes - total));
+    if (document.querySelector("#panel-stage [data-state='live']")) burst(box, Math.min(4, likes - total));
     total = likes;
     write(shown, total + pending);
   });

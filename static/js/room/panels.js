@@ -2,6 +2,9 @@
 
 const KEYS = ["deal", "coupon", "item", "key"];
 const sources = new WeakMap();
+const touched = new WeakSet();
+
+document.addEventListener("input", ({ target }) => touched.add(target));
 
 const keyOf = (node) => KEYS.map((name) => node.dataset?.[name] && `${name}:${node.dataset[name]}`).find(Boolean) || node.id || "";
 
@@ -12,20 +15,32 @@ export function remember(panel) {
 
 export function swap(name, html) {
   const panel = document.getElementById(`panel-${name}`);
-  if (!panel || panel.dataset.html === html) return;
-  const kept = hold(panel);
+  if (!panel) return;
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
+  const [moving, moved] = [panel, fresh.content].map((part) => part.querySelector("[data-moving]"));
+  if (moving && moved && isFilledIn(panel)) return draw(name, moving, moved.childNodes);
   const old = new Map([...panel.children].map((child) => [keyOf(child), child]));
   for (const child of [...fresh.content.children]) {
     const before = keyOf(child) && old.get(keyOf(child));
     if (before && sources.get(before) === child.outerHTML) child.replaceWith(before);
     else sources.set(child, child.outerHTML);
   }
-  panel.replaceChildren(...fresh.content.childNodes);
-  giveBack(panel, kept);
-  globalThis.htmx?.process(panel);
-  panel.dispatchEvent(new CustomEvent("panel", { bubbles: true, detail: name }));
+  draw(name, panel, fresh.content.childNodes);
+}
+
+/* A form in use stays, with its open lists and what the server said of it: only the part that moves by itself is drawn anew. */
+const isFilledIn = (panel) =>
+  [...panel.querySelectorAll("details[open] form")].some(
+    (form) => form.contains(document.activeElement) || form.querySelector("[role=alert]") || [...form.elements].some((field) => touched.has(field)),
+  );
+
+function draw(name, part, fresh) {
+  const kept = hold(part);
+  part.replaceChildren(...fresh);
+  giveBack(part, kept);
+  globalThis.htmx?.process(part);
+  part.dispatchEvent(new CustomEvent("panel", { bubbles: true, detail: name }));
 }
 
 function hold(panel) {
@@ -33,19 +48,31 @@ function hold(panel) {
   return {
     scroll: [panel.scrollLeft, panel.scrollTop],
     focus: active && { path: pathTo(active, panel), from: active.selectionStart, to: active.selectionEnd },
-    typed: [...panel.querySelectorAll("input[name]:not([type=hidden]), textarea[name]")].map((field) => [field.name, field.value, field.defaultValue]),
+    typed: [...panel.querySelectorAll("input[name]:not([type=file]), textarea[name], select[name]")].filter((field) => touched.has(field)).map(typedOf),
     open: [...panel.querySelectorAll("details[open][id]")].map((node) => node.id),
   };
 }
 
 function giveBack(panel, kept) {
-  for (const [name, value, original] of kept.typed) {
-    const field = panel.querySelector(`[name="${CSS.escape(name)}"]`);
-    if (field && value !== original) field.value = value;
+  for (const { path, value, checked } of kept.typed) {
+    const field = panel.querySelector(path);
+    if (!field) continue;
+    if (checked == null) field.value = value;
+    else field.checked = checked;
+    touched.add(field);
   }
   for (const id of kept.open) document.getElementById(id)?.setAttribute("open", "");
   if (kept.focus) refocus(panel, kept.focus);
   [panel.scrollLeft, panel.scrollTop] = kept.scroll;
+}
+
+/* What is in a field, and how to find it again: two forms may have fields of one name. */
+function typedOf(field) {
+  const isBox = ["checkbox", "radio"].includes(field.type);
+  const form = field.form?.getAttribute("action");
+  const within = form ? `form[action="${CSS.escape(form)}"] ` : "";
+  const path = field.id ? `#${CSS.escape(field.id)}` : `${within}[name="${CSS.escape(field.name)}"]${isBox ? `[value="${CSS.escape(field.value)}"]` : ""}`;
+  return { path, value: field.value, checked: isBox ? field.checked : null };
 }
 
 function refocus(panel, { path, from, to }) {

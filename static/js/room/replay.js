@@ -21,7 +21,7 @@ function fallBack() {
 async function begin() {
   try {
     const answer = await fetch(page.dataset.film, { headers: { Accept: "application/json" } });
-    const film = new Film(video, await answer.json(), fallBack);
+    const film = new Film(video, await answer.json(), fallBack, true);
     if (film.source && from) video.addEventListener("loadedmetadata", () => (video.currentTime = from), { once: true });
   } catch {
     fallBack();

@@ -1,4 +1,4 @@
-/* Little data: no stream, a still of it every ten seconds; chat, shelf and deals as ever. */
+/* Little data: no stream, a still of it every ten seconds, or the product where no stills are drawn; chat, shelf and deals as ever. */
 import { isSaving, keepSaving } from "../saving.js";
 
 const RENEW_MS = 10_000;
@@ -19,12 +19,14 @@ export function start(room, changed) {
 
 const address = () => document.querySelector("#panel-stage [data-still]")?.dataset.still;
 
-/* Only where stills can be had, and while there is a stream or its return is waited for. */
-export const isOn = () => saves && Boolean(address() || picture);
+const streams = () => document.querySelector("#panel-stage [data-video]");
+
+/* While there is a stream or its return is waited for. */
+export const isOn = () => saves && Boolean(streams() || picture);
 
 export function show() {
   tell();
-  if (!address()) return document.querySelector("#panel-stage [data-state='interrupted']") ? pause() : rest();
+  if (!streams()) return document.querySelector("#panel-stage [data-state='interrupted']") ? pause() : rest();
   if (!timer) timer = setInterval(renew, RENEW_MS);
   renew();
 }
@@ -67,6 +69,6 @@ export function rest() {
 }
 
 function tell() {
-  button.hidden = !address();
+  button.hidden = !streams();
   button.setAttribute("aria-pressed", String(saves));
 }

@@ -39,7 +39,8 @@ async function begin() {
   if (!navigator.mediaDevices?.getUserMedia) return say("unsafe");
   if (!globalThis.MediaRecorder || !WANTED.some((type) => MediaRecorder.isTypeSupported(type))) return say("unknown");
   try {
-    const shape = innerWidth < innerHeight ? { width: { ideal: 720 }, height: { ideal: 1280 } } : { width: { ideal: 1280 }, height: { ideal: 720 } };
+    // As the sensor lies: phones turn the picture themselves. An upright one asked of a lying sensor is cut out of its largest.
+    const shape = { width: { ideal: 1280, max: 1920 }, height: { ideal: 720, max: 1080 } };
     stream = await navigator.mediaDevices.getUserMedia({ video: { ...shape, frameRate: { ideal: 25, max: 30 }, facingMode: "user" }, audio: { echoCancellation: true, noiseSuppression: true } });
   } catch (error) {
     return say(error.name === "NotFoundError" ? "none" : "denied");

@@ -1,4 +1,5 @@
 /* The connection's small light, and what happens when the rights of this person end: the studio closes. */
+import { serverNow } from "../room/clock.js";
 
 export function start(socket, root) {
   const light = document.getElementById("link-state");
@@ -18,5 +19,10 @@ export function start(socket, root) {
   document.addEventListener("shut", shut);
   socket.on("over", shut);
   const until = Number(root.dataset.until);
-  if (until) setTimeout(shut, Math.min(Math.max(until - Date.now(), 0), 2 ** 31 - 1));
+  let timer;
+  // By the server's clock, which the first frame tells.
+  socket.on("hello", () => {
+    clearTimeout(timer);
+    if (until) timer = setTimeout(shut, Math.min(Math.max(until - serverNow(), 0), 2 ** 31 - 1));
+  });
 }

@@ -1,15 +1,15 @@
-/* What an action said: a short line, with a way back for ten seconds; refusals stay until read. */
+/* What an action said: a short line, with a way back for ten seconds or the action's own few; refusals stay until read. */
 import { post } from "./post.js";
 import { toast } from "../toast.js";
 
 const UNDO_S = 10;
 const REFUSAL_MS = 8000;
 
-function offer(text, url) {
+function offer(text, url, seconds = UNDO_S) {
   const line = document.getElementById("t-undo").content.firstElementChild.cloneNode(true);
   const [words, button] = line.children;
   words.textContent = text;
-  let left = UNDO_S;
+  let left = seconds;
   const count = () => {
     button.querySelector("b").textContent = left;
     if (left-- <= 0) line.remove();
@@ -29,7 +29,7 @@ export function start() {
     form?.reset();
     if (form?.hasAttribute("data-once")) document.getElementById("sheet").close();
     document.getElementById("said").replaceChildren();
-    if (detail.undo) offer(detail.said, detail.undo);
+    if (detail.undo) offer(detail.said, detail.undo, detail.undo_s);
     else toast(detail.said, "ok");
   });
   const said = document.getElementById("said");

@@ -1,5 +1,6 @@
 /* The operators' chat: every line with its tools, held lines apart, and the rate of talk. */
 import { lineFrom } from "../line.js";
+import { uuid } from "../room/keys.js";
 import { open } from "./sheet.js";
 import { post, refuse } from "./post.js";
 
@@ -61,7 +62,7 @@ function count() {
 }
 
 async function act(event) {
-  const button = event.target.closest("[data-do]");
+  const button = event.target.closest("[data-line] [data-do]");
   if (!button) return;
   const line = button.closest("[data-line]");
   const url = (name, word, value) => root.dataset[name].replace(word, encodeURIComponent(value));
@@ -109,7 +110,7 @@ function speak(socket) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = field.value.trim();
-    const id = crypto.randomUUID?.() || `${Date.now()}`;
+    const id = uuid();
     if (!text || !socket.send({ c: "chat", id, text })) return;
     sent.set(id, text);
     field.value = "";

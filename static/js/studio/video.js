@@ -1,5 +1,6 @@
 /* The anchor's own monitor: what viewers see or will see, with a level of its sound; and the camera of this browser. */
 
+const RETRY_MS = 5000;
 let desk, monitor, player, video, level, ear;
 
 export function start(root) {
@@ -25,6 +26,9 @@ async function follow(root) {
   Object.assign(video, { muted: true, playsInline: true, autoplay: true });
   video.setAttribute("aria-label", ear.textContent);
   monitor.prepend(video);
+  const own = video;
+  // The room asks again by itself, too; the next look at the panel starts the monitor anew.
+  own.addEventListener("player", ({ detail }) => detail === "failed" && setTimeout(() => video === own && stop(), RETRY_MS));
   player = new Player(video, { live: desk.dataset.live, hls: desk.dataset.live ? "" : desk.dataset.hls, ticket: () => fresh(root) });
 }
 
