@@ -83,11 +83,17 @@ class UserAdmin(Desk):
         seen = identity.devices_of(user)
         return format_html_join(" · ", "<code>{}</code> {}", [(code, date_format(localtime(at), "Y-m-d H:i")) for code, at in seen]) or "–"
 
-    @display(description=_("roles"), label={"operator": "info", "anchor": "warning", "viewer": "success"})
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        found: QuerySet[User] = super().get_queryset(request).prefetch_related("shops")
+        return found
+
+    @display(description=_("roles"), label={"operator": "info", "anchor": "warning", "merchant": "primary", "viewer": "success"})
     def roles(self, user: User) -> tuple[str, Any]:
         if user.is_staff:
             return "operator", _("operator")
-        return ("anchor", _("anchor")) if user.is_anchor else ("viewer", _("viewer"))
+        if user.is_anchor:
+            return "anchor", _("anchor")
+        return ("merchant", _("merchant")) if user.shops.all() else ("viewer", _("viewer"))
 
 
 class DeedFilter(admin.SimpleListFilter):

@@ -35,6 +35,7 @@ WORDS: dict[str, Promise] = {
     "chat_restored": _("showed a deleted line again"),
     "shelf_removed": _("took a product off the shelf"),
     "stream_key_made": _("made a stream key"),
+    "show_cancelled": _("took back a planned show"),
     "show_started": _("went live"),
     "show_interrupted": _("lost the stream"),
     "show_resumed": _("got the stream back"),

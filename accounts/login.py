@@ -8,9 +8,15 @@ from allauth.account.forms import RequestLoginCodeForm
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.views import LoginView, RequestLoginCodeView, SignupView
 from allauth.core import context, ratelimit
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
+
+from liveshop.refusals import Code, Refused
 
 FRESH_S = 600
 
@@ -36,6 +42,17 @@ class SignIn(LoginView):
         by_password = self.request.method == "POST" or self.request.GET.get("by") == "password"
         known: dict[str, Any] = super().get_context_data(**facts)
         return known | {"by": "password" if by_password else "code", "code_form": RequestCodeForm()}
+
+
+def operators(request: HttpRequest) -> HttpResponse:
+    """The admin site's door: the site's own sign-in, which counts wrong passwords. Refuses who is signed in and no operator."""
+    wanted = request.GET.get("next", "")
+    inside = wanted if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()) else reverse("admin:index")
+    if not request.user.is_authenticated:
+        return redirect_to_login(inside, f"{reverse('account_login')}?by=password")
+    if not admin.site.has_permission(request):
+        raise Refused(Code.FORBIDDEN, why=_("Only operators enter the admin site: sign out, then in as one"))
+    return HttpResponseRedirect(inside)
 
 
 class AskForCode(RequestLoginCodeView):

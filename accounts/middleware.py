@@ -18,7 +18,7 @@ YEAR_S = 31_536_000
 STILL_OPEN = frozenset(
     {
         *("account_login", "account_logout", "account_request_login_code", "account_confirm_login_code", "login_sheet", "set_language"),
-        *("me_privacy", "log_out_everywhere", "order", "pay", "simulator", "pay_notify", "admin:login", "admin:logout"),
+        *("me_privacy", "log_out_everywhere", "order", "pay", "simulator", "pay_notify", "operator_login", "admin:logout"),
     }
 )
 

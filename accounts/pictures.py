@@ -36,7 +36,13 @@ def _redrawn(upload: BinaryIO) -> bytes:
             if picture.width * picture.height > LARGEST_PIXELS:
                 raise Refused(Code.INVALID, why=_("The picture is too large"))
             square = ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (SIDE, SIDE))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as wrong:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ) as wrong:  # SyntaxError: broken Exif or PNG chunks
         raise Refused(Code.INVALID, why=_("This is not a picture we can read")) from wrong
     out = BytesIO()
     square.save(out, "WEBP", quality=84)

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.waterfall import earned
 from liveshop.ids import public_id
 
 
@@ -38,6 +39,10 @@ class Plan(models.Model):
     def pays_permille(self) -> int:
         """What a sale earns now: nothing once it is closed."""
         return self.rate_permille if self.state == PlanState.OPEN else 0
+
+    def earns_fen(self, price_fen: int) -> int:
+        """What a unit at this price earns now, after the platform's service fee."""
+        return earned(price_fen, rate_permille=self.pays_permille, service_permille=settings.SERVICE_FEE_PERMILLE)
 
 
 class ShelfOffer(models.Model):

@@ -12,7 +12,6 @@ from accounts import access
 from accounts.models import User
 from alliance.models import Plan, PlanState, ShelfOffer
 from catalog.models import ProductState, Sku
-from liveshop.money import permille_of
 from liveshop.refusals import Code, Refused
 from orders.models import OrderLine, OrderState
 from rooms import events, shelf
@@ -23,11 +22,11 @@ SORTS = {"commission": "-earning", "rate": "-rate_permille", "sales": "-sold_30d
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One row of the pool: what a unit earns now, before the service fee. Money in fen."""
+    """One row of the pool: what a unit earns now, after the service fee. Money in fen."""
 
     plan: Plan
     price_from_fen: int
-    commission_fen: int
+    earns_fen: int
     sold_30d: int
     stock: int
     is_picked: bool
@@ -98,7 +97,7 @@ def _offer(plan: Plan, is_picked: bool) -> Offer:
     return Offer(
         plan=plan,
         price_from_fen=price_fen,
-        commission_fen=permille_of(price_fen, plan.rate_permille),
+        earns_fen=plan.earns_fen(price_fen),
         sold_30d=plan.sold_30d,  # type: ignore[attr-defined]
         stock=plan.stock,  # type: ignore[attr-defined]
         is_picked=is_picked,

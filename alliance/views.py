@@ -20,6 +20,7 @@ from accounts.models import User
 from alliance import earnings, links, plans, pool
 from alliance.models import AttributionPath, Link, Plan, PlanState
 from catalog.models import Category, Product, Shop
+from liveshop.publicurl import public_url
 from liveshop.refusals import Code, Refused
 from rooms.models import Room, Show
 from rooms.video import replays
@@ -60,7 +61,13 @@ def pool_page(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "alliance/pool.html",
-        {"offers": offers, "room": room, "categories": categories, "sort": request.GET.get("sort", "commission")},
+        {
+            "offers": offers,
+            "room": room,
+            "categories": categories,
+            "sort": request.GET.get("sort", "commission"),
+            "service_permille": settings.SERVICE_FEE_PERMILLE,
+        },
     )
 
 
@@ -106,6 +113,7 @@ def poster(request: HttpRequest, code: str) -> HttpResponse:
     """One link with its QR code and address, to copy or show."""
     link = get_object_or_404(Link.objects.select_related("plan__product", "room"), code=code, promoter=_user(request))
     context = {"link": link, "address": _address(request, link), "window_days": settings.ATTRIBUTION_WINDOW_DAYS}
+    context["service_permille"] = settings.SERVICE_FEE_PERMILLE
     return render(request, "alliance/poster.html", context)
 
 
@@ -180,7 +188,7 @@ def _target(link: Link, clip: str) -> str:
 
 
 def _address(request: HttpRequest, link: Link) -> str:
-    return request.build_absolute_uri(reverse("link", args=[link.code]))
+    return public_url(request, reverse("link", args=[link.code]))
 
 
 def _user(request: HttpRequest) -> User:

@@ -66,6 +66,12 @@ def service_fee_of(terms: Terms) -> int:
     return permille_of(commission_of(terms), terms.service_permille)
 
 
+def earned(base_fen: int, *, rate_permille: int, service_permille: int) -> int:
+    """What is left to the promoter of a sale of this much, before anybody buys: what she is told is what she gets."""
+    terms = Terms(base_fen, 0, 0, rate_permille, service_permille, 0)
+    return commission_of(terms) - service_fee_of(terms)
+
+
 def waterfall(terms: Terms) -> list[Entry]:
     """All steps of one line, zero steps left out."""
     commission, fee = commission_of(terms), service_fee_of(terms)

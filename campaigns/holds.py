@@ -43,6 +43,7 @@ def paid_in_tx(claim: Claim) -> None:
         raise Refused(Code.HOLD_EXPIRED)
     Deal.objects.filter(pk=claim.deal_id).update(held=F("held") - 1, sold=F("sold") + 1)
     stock.sell_in_tx(sku_id=claim.deal.sku_id, quantity=1)
+    announcements.tell_people_in_tx(claim.deal, [claim.user_id])  # she pays in another window: the room's card follows
     claim.state = ClaimState.PAID
 
 

@@ -12,11 +12,11 @@ from django.urls import reverse
 from accounts.models import User
 from campaigns import mine as personal
 from campaigns import offers
-from campaigns.models import Coupon, CouponState, Deal, DealState
+from campaigns.models import Coupon, CouponState, Deal, DealState, DropState
 from catalog import products
 from catalog.models import ProductState, Sku
 from liveshop.clock import now
-from rooms.models import Pin, Room, ShelfItem
+from rooms.models import Pin, Room, ShelfItem, Show
 from rooms.panels import Panel
 
 # An ended card stays this long, so that nobody taps into the void.
@@ -68,6 +68,13 @@ def pin(room: Room) -> Panel:
 def drops(room: Room) -> Panel:
     """The deals and coupons of this room that are announced, open, or just over."""
     return Panel("campaigns/_drops.html", {"room": room, "deals": current_deals(room), "coupons": current_coupons(room)})
+
+
+def past_deals(show: Show) -> Panel:
+    """The deals that were opened in a show and are over, in order: nobody who looks back should hope for one."""
+    opened = Deal.objects.filter(drop__show=show, drop__state=DropState.DROPPED).select_related("sku__product")
+    opened = opened.prefetch_related("leases", "commitments", "sku__product__pictures").order_by("starts_at", "pk")
+    return Panel("campaigns/_past_deals.html", {"deals": [deal for deal in opened if deal.phase == "ended"]})
 
 
 def mine(room: Room, user: User) -> str:

@@ -1,5 +1,6 @@
 """The anchor's side of drops: a part of the studio that is drawn and answered by htmx."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -119,7 +121,7 @@ def plan_deal(request: HttpRequest, slug: str) -> HttpResponse:
             drops.press(drop=deal.drop, by=_user(request))
     except Refused as refused:
         return _panel(request, room, deal_form=form, refused=refused)
-    return _panel(request, room)
+    return _done(request, room, deal.drop)
 
 
 @require_POST
@@ -153,7 +155,7 @@ def plan_coupon(request: HttpRequest, slug: str) -> HttpResponse:
             drops.press(drop=drop, by=user)
     except Refused as refused:
         return _panel(request, room, coupon_form=form, refused=refused)
-    return _panel(request, room)
+    return _done(request, room, drop)
 
 
 @require_POST
@@ -167,8 +169,21 @@ def act(request: HttpRequest, slug: str, public_id: str, verb: str) -> HttpRespo
     try:
         _VERBS[verb](found, _user(request), request.POST)
     except Refused as refused:
+        if not request.headers.get("hx-target"):  # asked from the toast, which has no place for the panel
+            raise
         return _panel(request, room, refused=refused)
-    return _panel(request, room)
+    return _done(request, room, found) if verb == "press" else _panel(request, room)
+
+
+def _done(request: HttpRequest, room: Room, drop: Drop) -> HttpResponse:
+    """The panel; after a press also the toast with the way back, for whoever does not see the card."""
+    answer = _panel(request, room)
+    drop.refresh_from_db()
+    if drop.can_undo:
+        undo = reverse("studio_drop_act", args=[room.slug, drop.public_id, "undo"])
+        news = {"panels": ["head"], "said": _("The drop opens now"), "undo": undo, "undo_s": settings.DROP_UNDO_S}
+        answer.headers["HX-Trigger"] = json.dumps({"studio": news})
+    return answer
 
 
 def _press(drop: Drop, by: User, given: QueryDict) -> None:

@@ -71,7 +71,7 @@ def new_item(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and variant.is_valid():
         try:
             made = products.create(shop=shop, by=cast(User, request.user), texts=form.texts(), variants=[variant.variant()])
-            messages.success(request, _("Saved as a draft. Add pictures, then put it on sale."))
+            messages.success(request, _("Saved as a draft. It can go on sale as it is; with pictures it sells better."))
             return redirect("shop_item", made.public_id)
         except Refused as refused:
             form.add_error(None, _why(refused))
@@ -101,7 +101,12 @@ def item_state(request: HttpRequest, public_id: str) -> HttpResponse:
     """Put on sale or take off the shelf."""
     product = _product(request, public_id)
     act = products.publish if request.POST.get("to") == "on" else products.take_off
-    act(product=product, by=cast(User, request.user))
+    try:
+        act(product=product, by=cast(User, request.user))
+    except Refused as refused:
+        if not request.htmx:  # type: ignore[attr-defined]
+            raise
+        return render(request, "catalog/_entry.html", {"product": product, "refused": _why(refused)})
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "catalog/_entry.html", {"product": product})
     messages.success(request, product.get_state_display())

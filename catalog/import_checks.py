@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from catalog import sheets, words
-from catalog.models import Belt, Category, Named, Product, ProductSource, Shop
+from catalog import prices, sheets, words
+from catalog.models import Belt, Category, Named, Product, ProductSource, Shop, Sku
 from catalog.products import LARGEST_PRICE_FEN, Texts
 from catalog.sheets import Row
 
@@ -112,18 +112,30 @@ class Checker:
         coded = Q(merchant_code__in=codes) | Q(merchant_code="", public_id__in=codes)
         found = Product.objects.filter(coded, shop=shop).select_related("shop", "belt").prefetch_related("skus")
         self.known = {product.merchant_code or product.public_id: product for product in found}
+        self.asked = prices.asked_of([sku for product in self.known.values() for sku in product.skus.all()])
 
     def errors(self, good: Good) -> list[dict[str, Any]]:
         """All problems of a product's rows: [{"row", "column", "problem", "value"}]."""
         found = [problem for number, row in good.lines for problem in self._row_errors(number, row)]
-        variants = {sku.name for sku in self.known[good.code].skus.all()} if good.code in self.known else set()
+        variants = {sku.name: sku for sku in self.known[good.code].skus.all()} if good.code in self.known else {}
         found += [error(number, "stock", "missing", "") for number, row in good.lines if not row.stock and row.variant not in variants]
+        found += [
+            error(number, "list_price", "struck", row.list_price or "")
+            for number, row in good.lines
+            if not self._may_be_struck(variants.get(row.variant), row)
+        ]
         names: set[str] = set()
         for number, row in good.lines:
             if row.variant in names:
                 found.append(error(number, "variant", "twice", row.variant))
             names.add(row.variant)
         return found
+
+    def _may_be_struck(self, sku: Sku | None, row: Row) -> bool:
+        """No struck price, one that cannot be read (told elsewhere), the present one, or one that was really asked."""
+        struck, price = sheets.fen_of(row.list_price or ""), sheets.fen_of(row.price) or (sku.price_fen if sku else 0)
+        is_kept = sku is not None and (price, struck) == (sku.price_fen, sku.list_price_fen)
+        return not struck or is_kept or prices.is_real(self.asked[sku.pk] if sku else set(), list_price_fen=struck, price_fen=price)
 
     def _row_errors(self, number: int, row: Row) -> list[dict[str, Any]]:
         wrong = [(column, "missing") for column in sheets.REQUIRED if not getattr(row, column)]

@@ -111,14 +111,9 @@ def _import_chunk(job: ImportJob, chunk: list[Good], rows_before: int) -> bool:
             try:
                 with transaction.atomic():
                     is_new = None if wrong else _write(job, checker, good)
-            except Refused as refused:
+            except Refused:
                 number, row = good.lines[0]
-                struck = any(r.list_price for _n, r in good.lines) and refused.code is Code.INVALID
-                wrong = [
-                    import_checks.error(
-                        number, "list_price" if struck else "title", "struck" if struck else "refused", row.list_price or row.title
-                    )
-                ]
+                wrong = [import_checks.error(number, "title", "refused", row.title)]
                 is_new = None
             errors += wrong
             created += is_new is True
@@ -153,6 +148,8 @@ def _write(job: ImportJob, checker: Checker, good: Good) -> bool:
 def _write_sku(sku: Sku, row: Row, by: User) -> None:
     price_fen = sheets.fen_of(row.price)
     list_price_fen = sku.list_price_fen if row.list_price is None else sheets.fen_of(row.list_price) if row.list_price else None
+    if row.list_price is None and price_fen and list_price_fen and list_price_fen <= price_fen:
+        list_price_fen = None  # as in the desk: a price above the struck one ends the striking
     if price_fen is not None and (sku.price_fen, sku.list_price_fen) != (price_fen, list_price_fen):
         products.set_price_in_tx(sku=sku, by=by, price_fen=price_fen, list_price_fen=list_price_fen)
     available = sheets.count_of(row.stock) if row.sets_stock else None

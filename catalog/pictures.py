@@ -36,7 +36,13 @@ def _redrawn(upload: BinaryIO) -> tuple[bytes, bytes]:
             if picture.width * picture.height > LARGEST_PIXELS:
                 raise Refused(Code.INVALID, why=_("The picture is too large"))
             upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as wrong:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ) as wrong:  # SyntaxError: broken Exif or PNG chunks
         raise Refused(Code.INVALID, why=_("This is not a picture we can read")) from wrong
     return _webp(upright, SIDE), _webp(upright, SMALL_SIDE)
 

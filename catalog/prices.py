@@ -1,5 +1,6 @@
 """The price history, and what may be struck through: only a price that was really asked."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,11 +31,24 @@ def note_in_tx(*, sku: Sku, by: User | None) -> None:
     PriceChange.objects.create(sku=sku, price_fen=sku.price_fen, by=by)
 
 
+def asked_of(skus: Iterable[Sku]) -> dict[int, set[int]]:
+    """All prices that were ever asked, by the SKU's key; two lookups for all."""
+    asked = {sku.pk: {sku.price_fen} for sku in skus}
+    for sku_id, price_fen in PriceChange.objects.filter(sku__in=asked).values_list("sku_id", "price_fen"):
+        asked[sku_id].add(price_fen)
+    return asked
+
+
+def is_real(asked: set[int], *, list_price_fen: int, price_fen: int) -> bool:
+    """Whether a struck price is above the price and was really asked."""
+    return list_price_fen > price_fen and list_price_fen in asked
+
+
 def require_real(*, sku: Sku, list_price_fen: int, price_fen: int) -> None:
     """Raises Refused(INVALID) unless the struck price is above the price and the SKU was on offer at it."""
     if list_price_fen <= price_fen:
         raise Refused(Code.INVALID, why=_("The struck price must be above the price"))
-    if sku.price_fen != list_price_fen and not PriceChange.objects.filter(sku=sku, price_fen=list_price_fen).exists():
+    if not is_real(asked_of([sku])[sku.pk], list_price_fen=list_price_fen, price_fen=price_fen):
         raise Refused(
             Code.INVALID, why=_("%(price)s was never asked, so it may not be struck through") % {"price": format_fen(list_price_fen)}
         )

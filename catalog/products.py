@@ -158,13 +158,18 @@ def take_off(*, product: Product, by: User) -> None:
 def add_picture(*, product: Product, by: User, upload: BinaryIO, size: int) -> ProductPicture:
     """One more picture at the end; the first is the cover."""
     access.require(by, access.Power.MANAGE_SHOP, product.shop)
+    _require_room(product)  # before files are written
     path = pictures.store(upload, size)
     with transaction.atomic(durable=True):
         Product.objects.select_for_update(no_key=True, of=("self",)).get(pk=product.pk)
         last = product.pictures.aggregate(last=Max("position"))["last"]
-        if product.pictures.count() >= MAX_PICTURES:
-            raise Refused(Code.LIMIT_PER_USER, limit=MAX_PICTURES)
+        _require_room(product)
         return ProductPicture.objects.create(product=product, path=path, alt=product.title, position=0 if last is None else last + 1)
+
+
+def _require_room(product: Product) -> None:
+    if product.pictures.count() >= MAX_PICTURES:
+        raise Refused(Code.LIMIT_PER_USER, limit=MAX_PICTURES)
 
 
 def remove_picture(*, product: Product, by: User, position: int) -> None:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import jieba
+from django.conf import settings
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import F, FloatField, Func, Min, Q, QuerySet, Value
 from django.db.models.expressions import RawSQL
@@ -155,4 +156,6 @@ def _page(goods: QuerySet[Product], sort: str, offset: int, limit: int, *, is_lo
 def _cutter() -> jieba.Tokenizer:
     """The dictionary takes about a second to load, once a process."""
     jieba.setLogLevel(logging.WARNING)
-    return jieba.Tokenizer()
+    cutter = jieba.Tokenizer()
+    cutter.tmp_dir = settings.HOME  # its own choice, /tmp/jieba.cache, may be another user's
+    return cutter

@@ -107,7 +107,7 @@ def shop(owner: User, entry: dict[str, Any]) -> Shop:
 
 def good(shop: Shop, entry: dict[str, Any]) -> Product:
     """A product on sale, its prices lowered some days ago where it has a struck one."""
-    known = Product.objects.filter(shop=shop, merchant_code=entry["code"], state=ProductState.ON_SALE).first()
+    known = Product.objects.filter(shop=shop, merchant_code=entry["code"]).exclude(state=ProductState.DRAFT).first()
     if known:
         return known
     Product.objects.filter(shop=shop, merchant_code=entry["code"], state=ProductState.DRAFT, shelf_items=None).delete()

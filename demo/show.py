@@ -41,6 +41,7 @@ BY_HAND = [
     "shelf_changed",
     "notice_changed",
 ]
+OWN_KEPT = 500  # more than it does while it would keep its hands off
 log = structlog.get_logger(__name__)
 
 
@@ -80,6 +81,7 @@ class Director:
                 log.info("demo_act_refused", act=act.__name__, room=self.slug, code=refused.code)
             room.refresh_from_db(fields=["seq"])
             self.own |= set(range(before + 1, room.seq + 1))
+        self.own = {seq for seq in self.own if seq > room.seq - OWN_KEPT}
 
     def _is_in_human_hands(self, room: Room) -> bool:
         recent = RoomEvent.objects.filter(room=room, kind__in=BY_HAND, actor__isnull=False, at__gt=now() - HANDS_OFF)

@@ -43,13 +43,10 @@ def fill_shelf(room: Room, goods: list[Product]) -> None:
             shelf.add_item(room=room, product=product, by=room.anchor)
 
 
-def open_plans(entries: list[dict[str, Any]], goods: dict[str, Product]) -> list[Plan]:
-    """Every second product may be promoted by others."""
-    return [
-        plans.open_plan(product=goods[entry["code"]], rate_permille=entry["rate_permille"], by=goods[entry["code"]].shop.owner)
-        for entry in entries[::2]
-        if plans.open_for(goods[entry["code"]].pk) is None
-    ]
+def open_plan(product: Product, rate_permille: int) -> None:
+    """The product may be promoted by others."""
+    if plans.open_for(product.pk) is None:
+        plans.open_plan(product=product, rate_permille=rate_permille, by=product.shop.owner)
 
 
 def pick_from_the_pool(room: Room, entry: dict[str, Any]) -> None:

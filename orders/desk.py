@@ -38,7 +38,7 @@ def shop_orders(request: HttpRequest) -> HttpResponse:
     shops = _shops_of(request)
     tab = request.GET.get("tab", "")
     found = readings.in_state(readings.of_shop([shop.pk for shop in shops]), tab)
-    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    page = Paginator(found.prefetch_related("lines__attribution__promoter"), PAGE_SIZE).get_page(request.GET.get("page"))
     rows = [{"order": order, "face": readings.face_of(order), "receiver": snapshots.masked(order.address)} for order in page]
     context = {"rows": rows, "page": page, "tab": tab, "tabs": readings.tabs(), "shops": shops}
     return render(request, "orders/shop_orders.html", context)

@@ -4,6 +4,7 @@ from typing import cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -30,6 +31,8 @@ LONGEST_AMOUNT = 12
 def checkout(request: HttpRequest) -> HttpResponseBase:
     """The checkout as a sheet over the show or as a page; a POST places the order."""
     if not request.user.is_authenticated:
+        if request.method != "POST" and not _is_fragment(request):
+            return redirect_to_login(request.get_full_path())
         raise Refused(Code.LOGIN_REQUIRED)
     if request.method == "POST":
         return _place(request)

@@ -50,13 +50,24 @@ def steer_deal(request: HttpRequest, public_id: str) -> HttpResponse:
     return _pull(request, levers.get(request.POST.get("do", "")), deal=deal)
 
 
+def said() -> dict[str, str]:
+    """What was done, by lever."""
+    return {
+        "end": _("The show is over"),
+        "ban": _("The room is closed"),
+        "unban": _("The room is open again"),
+        "freeze": _("The deal is frozen: nobody can claim it"),
+        "unfreeze": _("The deal is open again"),
+    }
+
+
 def _pull(request: HttpRequest, lever: object, **target: object) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()
     try:
         if not callable(lever) or not reason:
             raise Refused(Code.INVALID, why=_("A reason is needed"))
         lever(**target, by=cast(User, request.user), reason=reason)
-        messages.success(request, _("Done"))
+        messages.success(request, said()[request.POST["do"]])
     except Refused as refused:
         told = explain(refused)
         messages.error(request, f"{told.sentence} {told.reason}".strip())

@@ -1,6 +1,5 @@
 """What the first page shows: live rooms in public order, shows to come, shows that were."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -65,7 +64,7 @@ class Feed:
 
 def feed(*, user: User | None = None, category: str = "") -> Feed:
     """The first page for `user` (None: a guest), live rooms of `category` (a slug) only when given."""
-    live = _live()
+    live = _with_items(_on_air())
     categories = sorted({card.product.category for card in live if card.product}, key=lambda c: (c.position, c.pk))
     if category:
         live = [card for card in live if card.product and card.product.category.slug == category]
@@ -75,17 +74,16 @@ def feed(*, user: User | None = None, category: str = "") -> Feed:
 
 def after(slug: str) -> str | None:
     """The slug of the live room that follows `slug` in the public order; None when no other room is live."""
-    order = [placed.room.slug for placed in arrange([_figures(card) for card in _live()])]
+    order = [placed.room.slug for placed in arrange([_figures(card) for card in _on_air()])]
     others = [each for each in order if each != slug]
     if not others:
         return None
     return order[(order.index(slug) + 1) % len(order)] if slug in order else others[0]
 
 
-def _live() -> list[Card]:
+def _on_air() -> list[Card]:
     shows = _shows().filter(state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).order_by("-started_at")[:LIVE_MAX]
-    cards = [Card(show.room, show, online=presence.online(show.room_id)) for show in shows]
-    return _with_items(cards)
+    return [Card(show.room, show, online=presence.online(show.room_id)) for show in shows]
 
 
 def _with_stills(cards: list[Card]) -> None:
@@ -154,15 +152,9 @@ def _with_items(cards: list[Card]) -> list[Card]:
     items = items.prefetch_related("product__pictures", "product__skus")
     pins = Pin.objects.filter(room__in=rooms, ended_at=None).prefetch_related(Prefetch("item", items))
     pinned = {pin.room_id: pin.item for pin in pins}
-    first = _first_of(items.filter(room__in=set(rooms) - pinned.keys()))
+    rest = items.filter(room__in=set(rooms) - pinned.keys())
+    first = {item.room_id: item for item in rest.order_by("room_id", "position", "number").distinct("room_id")}
     for card in cards:
         card.item = pinned.get(card.room.pk) or first.get(card.room.pk)
         card.is_pinned = card.room.pk in pinned
     return cards
-
-
-def _first_of(items: Iterable[ShelfItem]) -> dict[int, ShelfItem]:
-    first: dict[int, ShelfItem] = {}
-    for item in items:
-        first.setdefault(item.room_id, item)
-    return first

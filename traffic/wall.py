@@ -10,10 +10,9 @@ import structlog
 from django.db import DatabaseError
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from campaigns.models import Claim, Deal, DealState
-from liveshop import capacity, health
+from liveshop import capacity, health, jobs
 from liveshop.capacity import Capacity
 from orders.models import Order, OrderState
 from rooms import presence
@@ -38,7 +37,7 @@ class WallRoom:
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """The whole wall; money in fen, `claims_per_s` over the last ten seconds, `lag_s` of the oldest waiting job."""
+    """The whole wall; money in fen, `claims_per_s` over the last ten seconds, `lag_s` how far the worker is behind."""
 
     at: datetime
     rooms: list[WallRoom]
@@ -72,7 +71,7 @@ def wall() -> Wall:
         orders_today=today.get("orders"),
         sales_today_fen=today.get("sales"),
         unpaid_orders=_figure(lambda: Order.objects.filter(state=OrderState.UNPAID).count()),
-        lag_s=_figure(lambda: _lag_s(now)),
+        lag_s=_figure(lambda: int(jobs.figures().lag_s)),
         capacity=capacity.read(),
         redis=health.redis_state(),
         video=_figure(_video) or "",
@@ -103,13 +102,6 @@ def _today(now: datetime) -> dict[str, int]:
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     paid: dict[str, int] = Order.objects.filter(paid_at__gte=midnight).aggregate(orders=Count("pk"), sales=Sum("paid_fen", default=0))
     return paid
-
-
-def _lag_s(now: datetime) -> int:
-    waiting = ProcrastinateJob.objects.filter(status="todo").filter(Q(scheduled_at=None) | Q(scheduled_at__lte=now))
-    oldest = waiting.order_by("id").first()
-    since = oldest and oldest.scheduled_at
-    return int((now - since).total_seconds()) if since else 0
 
 
 def _figure(read: Callable[[], T]) -> T | None:

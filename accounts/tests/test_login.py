@@ -227,3 +227,45 @@ class TestSenders:
         senders.sender.cache_clear()
         with pytest.raises(ImproperlyConfigured):
             senders.sender()
+
+
+def test_the_admin_site_lets_operators_in_by_the_sites_own_door(client: Client, operator: User, viewer: User) -> None:
+    assert client.get("/admin/").headers["location"].startswith("/admin/login/")
+    answer = client.get("/admin/login/?next=/admin/accounts/user/")
+    assert answer.headers["location"] == "/accounts/login/?by=password&next=/admin/accounts/user/"
+    assert client.get("/admin/login/?next=https://evil.example/").headers["location"].endswith("next=/admin/")
+    client.force_login(viewer)
+    answer = client.get("/admin/login/?next=/admin/")
+    assert (answer.status_code, "只有运营人员能进管理后台" in answer.content.decode()) == (403, True)
+    client.force_login(operator)
+    assert client.get("/admin/login/?next=/admin/accounts/user/").headers["location"] == "/admin/accounts/user/"
+
+
+def test_wrong_passwords_at_the_admin_sites_door_are_counted(client: Client, operator: User) -> None:
+    operator.set_password("right-and-long")
+    operator.save()
+    asked = [client.post("/admin/login/?next=/admin/", {"username": operator.username, "password": f"wrong{n}"}) for n in range(3)]
+    assert {answer.status_code for answer in asked} == {302}, "no password is looked at here"
+    for n in range(12):
+        client.post("/accounts/login/", {"login": operator.username, "password": f"wrong{n}"})
+    client.post("/accounts/login/", {"login": operator.username, "password": "right-and-long"})
+    assert "_auth_user_id" not in client.session, "too many tries"
+    cache.clear()
+    client.post("/accounts/login/", {"login": operator.username, "password": "right-and-long"})
+    assert client.session["_auth_user_id"] == str(operator.pk)
+
+
+def test_the_demos_people_are_nobody_in_production(client: Client, viewer: User, settings: Any) -> None:
+    viewer.set_password("right-and-long")
+    viewer.is_demo = True
+    viewer.save()
+    client.force_login(viewer)
+    assert client.get("/me").status_code == 200
+    settings.PRODUCTION = True
+    assert client.get("/me").status_code == 302, "not even with a session from before"
+    client.logout()
+    client.post("/accounts/login/", {"login": viewer.username, "password": "right-and-long"})
+    assert client.get("/me").status_code == 302
+    settings.PRODUCTION = False
+    client.post("/accounts/login/", {"login": viewer.username, "password": "right-and-long"})
+    assert client.get("/me").status_code == 200

@@ -1,4 +1,5 @@
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -20,12 +21,21 @@ def test_a_guest_is_sent_to_the_login(client: Client, name: str) -> None:
     assert response.headers["location"].startswith("/accounts/login")
 
 
+def test_a_merchant_sees_who_brought_an_order(client: Client, viewer: User, anchor: User) -> None:
+    plan = world.make_plan()
+    order = world.make_order(viewer, [plan.product], clicks=[world.make_click(plan, anchor)])
+    with transaction.atomic():
+        attribution.order_placed_in_tx(order)
+    client.force_login(plan.product.shop.owner)
+    assert f"{anchor.nickname} 推广" in client.get("/shop/orders").content.decode()
+
+
 class TestPool:
     def test_it_shows_what_a_unit_earns(self, client: Client, viewer: User) -> None:
         world.make_plan(rate_permille=200)
         client.force_login(viewer)
         page = client.get(reverse("pool")).content.decode()
-        assert "每件赚 ¥7.98" in page
+        assert "每件赚 ¥7.18" in page
         assert "20%" in page
 
     def test_an_anchor_picks_without_owning_stock(self, client: Client, room: Room) -> None:

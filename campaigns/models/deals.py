@@ -97,6 +97,11 @@ class Deal(models.Model):
         return self.total - self.left - self.sold
 
     @property
+    def won(self) -> int:
+        """Units that people have, paid or not yet."""
+        return self.sold + self.taken
+
+    @property
     def counts(self) -> list[int]:
         """[left, held, sold, total]: what the page's stock bar shows."""
         return [self.left, self.taken, self.sold, self.total]

@@ -1,3 +1,4 @@
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -108,3 +109,19 @@ def test_the_anchor_says_how_new_a_new_follower_is(client: Client, room: Room, g
     }
     assert client.post(reverse("studio_plan_coupon", args=[room.slug]), form).status_code == 200
     assert Coupon.objects.get().follow_within_s == within_s
+
+
+def test_a_press_offers_its_way_back_in_a_toast_as_long_as_it_can_be_taken(client: Client, room: Room, settings: Any) -> None:
+    product = cast.make_product(cast.make_shop(room.anchor), stock=50)
+    cast.make_shelf_item(room, product)
+    client.force_login(room.anchor)
+    deal = deals.plan(room=room, sku=product.skus.get(), by=room.anchor, total=5, run_s=60)
+    pressed = client.post(reverse("studio_drop_act", args=[room.slug, deal.drop.public_id, "press"]))
+    news = json.loads(pressed.headers["HX-Trigger"])["studio"]
+    assert news["undo_s"] == settings.DROP_UNDO_S
+    assert client.post(news["undo"], headers={"hx-request": "true"}).status_code == 200
+    deal.drop.refresh_from_db()
+    assert deal.drop.pressed_at is None
+    too_late = client.post(news["undo"], headers={"hx-request": "true"})
+    assert too_late.status_code == 409
+    assert b"studio-drops" not in too_late.content

@@ -127,6 +127,23 @@ class TestImport:
         assert Product.objects.values("brief", "description", "belt", "source", "state").get() == before
         assert (sku.product.title, sku.price_fen, sku.list_price_fen, sku.stock_available) == ("洛川红富士", 3800, 3990, 100)
 
+    def test_a_struck_price_that_was_never_asked_is_told_before_and_by_its_row(self, shop):
+        text = "code,title,variant,price,stock,category,list_price\nA1,洛川苹果,5斤,39.90,9,水果,\nA1,洛川苹果,10斤,69.90,9,水果,99\nA2,梨,,9.90,9,水果,\n"
+        preview = imports.preview(imports.start(shop=shop, by=shop.owner, raw=text.encode(), file_name="x.csv"))
+        assert [(one["row"], one["column"], one["problem"]) for one in preview.errors] == [(3, "list_price", "struck")]
+        job = self.job(shop, text)
+        assert (job.errors, job.created_count) == (preview.errors, 1)
+        self.job(shop)
+        raised = "code,title,variant,price,category,list_price\nA1,洛川苹果,5斤,36.90,水果,39.90\n"
+        assert self.job(shop, raised).errors == []
+        assert Sku.objects.get(name="5斤").list_price_fen == 3990, "it was asked"
+
+    def test_a_price_above_the_struck_one_ends_the_striking(self, shop):
+        sku = self.full(shop)
+        job = self.job(shop, "code,title,variant,price,category\nA1,洛川苹果,5斤,59,水果\n")
+        sku.refresh_from_db()
+        assert (job.errors, sku.price_fen, sku.list_price_fen) == ([], 5900, None)
+
     def test_the_dry_run_says_what_empty_columns_take_away(self, shop):
         sku = self.full(shop)
         text = "code,title,variant,price,category,brief,belt,list_price\nA1,洛川苹果,5斤,39.90,水果,,,\n"

@@ -87,7 +87,7 @@ def test_an_outsider_may_do_nothing(shop, texts, viewer):
     assert (product.state, product.skus.count(), Product.objects.count()) == (ProductState.DRAFT, 2, 1)
 
 
-def test_pictures_lose_their_hidden_data_and_come_in_two_sizes(shop, texts, settings, tmp_path):
+def test_pictures_lose_their_hidden_data_and_come_in_two_sizes(shop, texts, settings, tmp_path, monkeypatch):
     settings.MEDIA_ROOT = tmp_path
     exif = Image.Exif()
     exif[0x010F] = "SecretCamera"
@@ -102,3 +102,14 @@ def test_pictures_lose_their_hidden_data_and_come_in_two_sizes(shop, texts, sett
     with pytest.raises(Refused):
         products.add_picture(product=product, by=shop.owner, upload=BytesIO(b"<svg onload=alert(1)>"), size=20)
     assert product.pictures.count() == 1
+    webp = BytesIO()
+    Image.new("RGB", (60, 60), "red").save(webp, "WEBP", exif=exif)
+    broken = webp.getvalue().replace(b"MM\0*", b"XX??").replace(b"II*\0", b"XX??")
+    assert broken != webp.getvalue()
+    with pytest.raises(Refused):
+        products.add_picture(product=product, by=shop.owner, upload=BytesIO(broken), size=len(broken))
+    files = len(list(tmp_path.rglob("*.webp")))
+    monkeypatch.setattr(products, "MAX_PICTURES", 1)
+    with pytest.raises(Refused):
+        products.add_picture(product=product, by=shop.owner, upload=BytesIO(raw.getvalue()), size=len(raw.getvalue()))
+    assert len(list(tmp_path.rglob("*.webp"))) == files, "no file is left of it"

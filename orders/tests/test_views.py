@@ -1,11 +1,13 @@
 """The doors: who may open them, what they answer, what an outsider sees."""
 
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from accounts.models import User
 from orders.models import Order, OrderState, Payment, SimulatedCharge
@@ -25,7 +27,7 @@ def browser(viewer: User) -> Client:
 
 def as_user(user: User) -> Client:
     client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend="accounts.backends.PasswordBackend")
     return client
 
 
@@ -37,6 +39,13 @@ def asked(viewer: User, product: cast.Product, **more: str) -> dict[str, str]:
         | {"accepted": str(sku.price_fen + product.shop.freight_fen)}
         | more
     )
+
+
+def test_a_guest_who_follows_the_link_to_the_checkout_signs_in_and_comes_back(client: Client) -> None:
+    where = f"/checkout?sku={cast.make_product().skus.get().public_id}"
+    answer = client.get(where)
+    assert answer.status_code == 302
+    assert answer.headers["location"] == f"{reverse('account_login')}?{urlencode({'next': where}, safe='/')}"
 
 
 def test_a_guest_is_asked_to_sign_in(client: Client) -> None:

@@ -20,6 +20,7 @@ from demo import buyers, doors, rates, streaming
 from demo.logins import LOGINS
 from demo.show import Director
 from demo.stages import talk_of
+from liveshop import servers
 from rooms.crowd import TALK, Viewer
 from rooms.models import Room
 from rooms.stage import RUNNING
@@ -62,7 +63,7 @@ def assemble() -> list[Any]:
     )
     people = list(strangers.order_by("pk"))
     sessions = {person.pk: _session(person) for person in people}
-    base = f"http://127.0.0.1:{settings.PORT}"
+    base = f"http://{servers.own_host(settings.BIND)}:{settings.PORT}"
     errands: list[Any] = [Director(room.slug).run() for room in rooms]
     errands += [streaming.stream(room.slug) for room in rooms[:1]]
     for rank, room in enumerate(rooms):
