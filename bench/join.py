@@ -68,7 +68,7 @@ def _sessions(count: int) -> list[str]:
     for _each in range(count):
         session = SessionStore()
         session[SESSION_KEY] = str(anchor.pk)
-        session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        session[BACKEND_SESSION_KEY] = "accounts.backends.PasswordBackend"
         session[HASH_SESSION_KEY] = anchor.get_session_auth_hash()
         session.save()
         keys.append(session.session_key or "")

@@ -49,7 +49,8 @@ def prepare(needed: list[str]) -> None:
         make_environment()
     install(missing)
     for stamp in VENV.glob(".installed-*"):
-        if stamp not in stamps and missing == needed:
+        is_older = any(stamp.name.startswith(f".installed-{name}-") for name in missing)
+        if stamp not in stamps and is_older:
             stamp.unlink()
     for stamp in stamps:
         stamp.touch()
@@ -57,6 +58,8 @@ def prepare(needed: list[str]) -> None:
 
 
 def make_environment() -> None:
+    for link in (PYTHON, PYTHON.with_name("python3")):  # venv leaves one alone that points to a Python no longer there
+        link.unlink(missing_ok=True)
     told = run([sys.executable, "-m", "venv", str(VENV)])
     if told.returncode and "ensurepip" in told.stdout:
         stop("this Python cannot make virtual environments: install the package python3-venv, then try again")

@@ -7,7 +7,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-THRESHOLDS = (10_000, 20, 20)  # Python's own: 700, 10, 10
+# Python's own: 700, 10, 10. The last two stay small: a socket that leaves is a knot of references which only the oldest generation's
+# collection unties, and with 20 and 20 those came so seldom that a room of 2,000 grew by 90 MB an hour (`bin/bench soak`).
+THRESHOLDS = (5_000, 5, 1)
 
 
 @contextmanager

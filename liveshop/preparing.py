@@ -12,6 +12,7 @@ from types import ModuleType
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError
 
 from liveshop import homes, translations
 from liveshop.homes import REPOSITORY
@@ -30,7 +31,7 @@ def prepare(home: Path) -> tuple[ModuleType, EmbeddedPostgres | None]:
     """All that comes before the server. Raises CannotRun or DatabaseUnavailable."""
     say(f"liveshop {homes.version()}, data in {home} (LIVESHOP_HOME)")
     homes.make(home)
-    if not os.environ.get("PRODUCTION"):
+    if not is_production():
         os.environ.setdefault("DEMO", "1")
     os.environ.setdefault("PACKED_STATIC", "1")
     os.environ.setdefault("SECRET_KEY", secret_key(home))
@@ -63,6 +64,8 @@ def prepare_site(settings: ModuleType, home: Path) -> None:
             raise CannotRun(f"the translations cannot be compiled: {problem}") from problem
     with step("tables"):
         manage(home, "migrate", "--no-input", "-v", "0")
+    if settings.PRODUCTION:
+        need_no_demo(settings.DATABASE_URL)
     if settings.PACKED_STATIC:
         with step("static files"):
             manage(home, "collectstatic", "--no-input", "-v", "0")
@@ -109,6 +112,21 @@ def need_database(url: str) -> None:
     except psycopg.Error as problem:
         reason = " ".join(str(problem).split())
         raise CannotRun(f"the database cannot be used: {reason}") from problem
+
+
+def is_production() -> bool:
+    """As the settings read it, before they are loaded. Raises CannotRun."""
+    try:
+        return bool(Env().bool("PRODUCTION", False))
+    except EnvError as wrong:
+        raise CannotRun(f"the settings are wrong: {wrong} (docs/settings.md)") from wrong
+
+
+def need_no_demo(url: str) -> None:
+    """Raises CannotRun when the database was a demo's: its goods and money are not real, and everybody knows its passwords."""
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        if connection.execute("SELECT FROM accounts_user WHERE is_demo LIMIT 1").fetchone() is not None:
+            raise CannotRun("this database holds the demo's people and orders: use another LIVESHOP_HOME or DATABASE_URL for production")
 
 
 def manage(home: Path, *arguments: str) -> str:

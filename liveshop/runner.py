@@ -5,12 +5,14 @@ Every failure a person can meet (port in use, no disk, broken database, unsafe s
 
 import argparse
 import contextlib
+import fcntl
 import http.client
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
 
@@ -42,8 +44,9 @@ def main() -> int:
         settings, database = prepare(home)
         logins = login_lines(settings)  # before the others talk in between
         serve(settings, running, asked, redis)
-        greet(settings, time.monotonic() - started, logins)
-        watch(running, database)
+        with announced(home):
+            greet(settings, time.monotonic() - started, logins)
+            watch(running, database)
     except KeyboardInterrupt:
         return 0
     except (CannotRun, fleet.CannotServe, DatabaseUnavailable, children.KeepsDying) as problem:
@@ -57,17 +60,37 @@ def main() -> int:
 
 def restart(home: Path) -> int:
     """Let the running site replace its server processes one by one, as after an update. Raises CannotRun."""
-    try:
-        process = int((home / PID_FILE).read_text())
-        os.kill(process, 0)
-    except (OSError, ValueError) as problem:
-        raise CannotRun(f"no site runs with the data in {home}: start it with bin/run") from problem
+    process = running_site(home)
     os.environ.setdefault("SECRET_KEY", secret_key(home))
     os.environ.setdefault("PACKED_STATIC", "1")
     prepare_site(load_settings(), home)
     os.kill(process, signal.SIGUSR1)
     say("the site replaces its server processes one by one; its own output tells each")
     return 0
+
+
+def running_site(home: Path) -> int:
+    """The process that serves this data folder; a number left by one that is gone may be anybody's. Raises CannotRun."""
+    with contextlib.suppress(OSError, ValueError), (home / PID_FILE).open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(file.read())
+    raise CannotRun(f"no site runs with the data in {home}: start it with bin/run")
+
+
+@contextlib.contextmanager
+def announced(home: Path) -> Iterator[None]:
+    """Tells which process serves this data folder, locked for as long as it does. Raises CannotRun when another one does."""
+    with (home / PID_FILE).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotRun(f"another site runs with the data in {home}: stop it, or set LIVESHOP_HOME") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
 
 
 def serve(settings: ModuleType, running: list[Child], asked: argparse.Namespace, redis: Child | None) -> None:
@@ -95,7 +118,6 @@ def serve(settings: ModuleType, running: list[Child], asked: argparse.Namespace,
         for child in others:
             running.append(child)
             child.start()
-    (homes.data_home() / PID_FILE).write_text(str(os.getpid()))
 
 
 def watch(running: list[Child], database: EmbeddedPostgres | None) -> None:
@@ -157,7 +179,7 @@ def await_pages(settings: ModuleType, server: Child) -> None:
         if server.process and server.process.poll() is not None:
             raise CannotRun(f"the server ended at once with code {server.process.returncode}; what it printed is above")
         with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection("127.0.0.1", settings.PORT, timeout=5)
+            connection = http.client.HTTPConnection(f"{servers.own_host(settings.BIND)}:{settings.PORT}", timeout=5)
             connection.request("GET", "/healthz", headers={"Host": hosts[0].lstrip(".") if hosts else "localhost"})
             if connection.getresponse().status == http.HTTPStatus.OK:
                 return
@@ -175,7 +197,7 @@ def _arguments() -> argparse.Namespace:
         prog="bin/run", description="Run the whole site here. Settings come from the environment: docs/settings.md"
     )
     parser.add_argument("--uvicorn", action="store_true", help="serve with uvicorn instead of Daphne")
-    parser.add_argument("--processes", type=int, default=int(os.environ.get("PROCESSES") or 1), help="so many server processes (PROCESSES)")
+    parser.add_argument("--processes", type=int, default=os.environ.get("PROCESSES") or "1", help="so many server processes (PROCESSES)")
     parser.add_argument("--restart", action="store_true", help="replace the servers of the running site one by one, then return")
     asked = parser.parse_args()
     if not 1 <= asked.processes <= MOST_PROCESSES:

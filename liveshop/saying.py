@@ -1,7 +1,6 @@
 """What `bin/run` says: a progress line for each step, and where the site is when it is ready."""
 
 import contextlib
-import socket
 import subprocess
 import sys
 import time
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 from liveshop.homes import REPOSITORY
+from liveshop.publicurl import lan_address
 
 LOGINS = "import django; django.setup(); from demo import logins; print('\\n'.join(logins.lines()))"
 
@@ -51,14 +51,3 @@ def greet(settings: ModuleType, seconds: float, logins: list[str]) -> None:
     for line in logins:
         say(f"  {line}")
     say("Ctrl-C stops it")
-
-
-def lan_address() -> str:
-    """This machine's address in its network; asking the routing table sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("10.255.255.255", 9))
-            address = str(probe.getsockname()[0])
-        except OSError:
-            return ""
-    return "" if address.startswith("127.") else address

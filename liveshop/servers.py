@@ -20,6 +20,12 @@ def listen(host: str, port: int, count: int = 1) -> list[int]:
     return [each.detach() for each in made]
 
 
+def own_host(bind: str) -> str:
+    """Where this machine reaches a server that is bound there, as it stands in a URL."""
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)  # noqa: S104 - read, not bound
+    return f"[{host}]" if ":" in host else host
+
+
 def daphne(*, host: str, port: int, fd: int | None = None, behind_proxy: bool = False, application: str = APPLICATION) -> list[str]:
     """Daphne, the default; `fd` is an inherited socket that listens. Only `behind_proxy` believes X-Forwarded-For."""
     interface = host.replace(":", r"\:")
@@ -55,5 +61,5 @@ def uvicorn(*, host: str, port: int, fd: int | None = None, behind_proxy: bool =
             "warning",
             "--no-server-header",
         ),
-        "--proxy-headers" if behind_proxy else "--no-proxy-headers",
+        *(["--proxy-headers", "--forwarded-allow-ips", "*"] if behind_proxy else ["--no-proxy-headers"]),
     ]

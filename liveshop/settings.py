@@ -10,7 +10,7 @@ from django.templatetags.static import static
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
-from liveshop import homes, logs
+from liveshop import homes, logs, servers
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -26,7 +26,7 @@ SITE_URL = env.str("SITE_URL", "")
 PORT = env.int("PORT", 8000)
 BIND = env.str("BIND", "0.0.0.0")  # noqa: S104 - phones in the same network shall reach it
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [] if PRODUCTION else ["*"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [SITE_URL] if SITE_URL else [])
+CSRF_TRUSTED_ORIGINS = [*filter(None, [SITE_URL]), *env.list("CSRF_TRUSTED_ORIGINS", [])]
 BEHIND_TLS = env.bool("BEHIND_TLS", PRODUCTION)
 
 INSTALLED_APPS = [
@@ -64,7 +64,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "liveshop.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "liveshop.staticfiles.ServedStatic",
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -148,7 +148,7 @@ CACHES: dict[str, dict[str, Any]] = {
 }
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend", "accounts.backends.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
@@ -272,7 +272,7 @@ CLAIM_QUEUE_MAX = env.int("CLAIM_QUEUE_MAX", 20_000)
 CLAIM_LEASE_UNITS = env.int("CLAIM_LEASE_UNITS", 250)
 DEALS_A_DAY = env.int("DEALS_A_DAY", 0 if DEMO else 3)  # a demo's small crowd taps all evening
 REHEARSAL_CROWD_MAX = env.int("REHEARSAL_CROWD_MAX", 200)
-REHEARSAL_SERVER = env.str("REHEARSAL_SERVER", f"http://127.0.0.1:{PORT}")
+REHEARSAL_SERVER = env.str("REHEARSAL_SERVER", f"http://{servers.own_host(BIND)}:{PORT}")
 ORDER_PAY_MINUTES = env.int("ORDER_PAY_MINUTES", 15)
 DROP_UNDO_S = 3
 ATTRIBUTION_WINDOW_DAYS = env.int("ATTRIBUTION_WINDOW_DAYS", 15)

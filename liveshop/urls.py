@@ -25,5 +25,3 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
 ]
 handler500 = "liveshop.middleware.failed"
-if settings.DEMO:
-    urlpatterns.append(path("", include("demo.urls")))

@@ -22,6 +22,9 @@ ROOM_PANELS: dict[str, str] = {
 # The stock of a room's deals and coupons as the page's bars take it, for who catches up: function(room_id) -> dict.
 STOCK_BARS = "campaigns.panels:bars"
 
+# What a show's replay tells of the deals it had: function(show) -> Panel.
+REPLAY_DEALS = "campaigns.panels:past_deals"
+
 # A room event is about to be committed: function(room_id, kind) -> None, inside the transaction.
 ROOM_EVENTS: list[str] = ["rooms.video.tier:changed_in_tx"]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from liveshop import translations
 from liveshop.postgres import DatabaseUnavailable, EmbeddedPostgres
 from tests.chromium import find_chromium
+from tests.programs import install, nginx_rtmp
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TIMED = "browser or faults"
@@ -29,7 +30,7 @@ def main() -> int:
         os.environ.pop(name, None)
     translations.compile_all()
     has_browser = ensure_chromium()
-    ensure_redis()
+    left_out = ensure_servers()
     database = None
     try:
         if not os.environ.get("DATABASE_URL"):
@@ -37,7 +38,7 @@ def main() -> int:
             database = EmbeddedPostgres(home).start()
             os.environ["DATABASE_URL"] = database.url("postgres")
         (home / "static").mkdir(parents=True, exist_ok=True)
-        return run_chosen(arguments) if arguments else run_all(has_browser)
+        return run_chosen(arguments) if arguments else run_all(has_browser, left_out)
     except DatabaseUnavailable as problem:
         print(f"tests: {problem}", file=sys.stderr)
         return 1
@@ -52,7 +53,7 @@ def run_chosen(arguments: list[str]) -> int:
     return subprocess.call([sys.executable, "-m", "pytest", *arguments], cwd=REPOSITORY)
 
 
-def run_all(has_browser: bool) -> int:
+def run_all(has_browser: bool, left_out: list[str]) -> int:
     """Fast tests, then the timed ones, each group on two processes; pytest's own closing lines come last."""
     timed = TIMED if has_browser else TIMED.replace("browser or ", "")
     fast, fast_closing = run_group(["-q", "--durations=5", "-n", "2", "-m", f"not ({TIMED})"])
@@ -64,7 +65,7 @@ def run_all(has_browser: bool) -> int:
         closings.append(f"alone: {closing}")
     if not has_browser:
         print("tests: the browser tests did not run: install the package chromium, or set CHROMIUM to its path")
-    print("\n".join([fast_closing, *closings]))
+    print("\n".join([*left_out, fast_closing, *closings]))
     return 0 if has_browser and fast == rest == 0 else 1
 
 
@@ -85,22 +86,25 @@ def ensure_chromium() -> bool:
     """Found, or installed where root may; with the fonts that Chinese pages need."""
     if find_chromium():
         return True
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"tests: installing {' '.join(DEBIAN_PACKAGES)}", flush=True)
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-        subprocess.call(["apt-get", "update"], **quiet)
-        subprocess.call(["apt-get", "install", "-y", "--no-install-recommends", *DEBIAN_PACKAGES], **quiet)
+    install(*DEBIAN_PACKAGES)
     if find_chromium():
         return True
     print("tests: no Chromium for the browser tests: install the package chromium, or set CHROMIUM to its path", flush=True)
     return False
 
 
-def ensure_redis() -> None:
-    """For the tests of its death; installed where root may, else they say that they were left out."""
-    if shutil.which("redis-server") is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-        subprocess.call(["apt-get", "install", "-y", "--no-install-recommends", "redis-server"], **quiet)
+def ensure_servers() -> list[str]:
+    """Redis and an external media server, for the tests of their deaths; returns in words what is not there, so that it is told at the end."""
+    if shutil.which("redis-server") is None:
+        install("redis-server")
+    if nginx_rtmp() is None:
+        install("nginx-light", "libnginx-mod-rtmp")
+    left_out = []
+    if shutil.which("redis-server") is None:
+        left_out.append("tests: those of several processes did not run: install the package redis-server")
+    if nginx_rtmp() is None:
+        left_out.append("tests: those of an external media server did not run: install the packages nginx-light and libnginx-mod-rtmp")
+    return left_out
 
 
 def test_home() -> Path:

@@ -6,7 +6,7 @@ from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from liveshop import tasks
+from liveshop import jobs, tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,3 +48,22 @@ def test_done_jobs_do_not_pile_up() -> None:
     _run("UPDATE procrastinate_events SET at = at - interval '2 days'")
     async_to_sync(tasks.tidy)(app.job_manager)
     assert set(ProcrastinateJob.objects.values_list("pk", flat=True)) == {failed, waiting}
+
+
+def test_a_dead_worker_is_seen_though_nobody_defers_its_ticks() -> None:
+    assert jobs.figures() == jobs.Figures(0, 0, 0, 0.0), "a worker that never ran"
+    _run(
+        "INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp) SELECT 'tick', extract(epoch FROM now())::bigint - n FROM generate_series(90, 96) n"
+    )
+    assert 89 <= jobs.figures().lag_s < 95
+    _run("INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp) SELECT 'tick', extract(epoch FROM now())::bigint")
+    assert jobs.figures().lag_s < 5
+
+
+def test_a_job_that_waits_for_a_worker_is_seen_though_it_has_no_date() -> None:
+    job = _defer("some.refund")
+    _run(f"UPDATE procrastinate_events SET at = now() - interval '70 seconds' WHERE job_id = {job}")
+    _run("INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp) SELECT 'tick', extract(epoch FROM now())::bigint")
+    found = jobs.figures()
+    assert (found.todo, found.doing, found.failed) == (1, 0, 0)
+    assert 69 <= found.lag_s < 75

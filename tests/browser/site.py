@@ -38,7 +38,11 @@ class Site:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        self.environment = os.environ | {"DATABASE_URL": test_database_url(), "PORT": str(self.port), "DB_POOL_MAX": "6"} | environment
+        self.environment = (
+            os.environ
+            | {"DATABASE_URL": test_database_url(), "PORT": str(self.port), "BIND": "127.0.0.1", "DB_POOL_MAX": "6"}
+            | environment
+        )
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, wait_s: float = 40) -> "Site":

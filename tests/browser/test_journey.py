@@ -96,7 +96,7 @@ def fill_the_shelf(desk: Page, room: Room) -> None:
     expect(desk.locator(".good")).to_have_count(1)
     desk.goto("/alliance/pool")
     offer = desk.locator(".offer", has_text="秦岭百花蜜")
-    expect(offer).to_contain_text("¥11.80")
+    expect(offer).to_contain_text("¥10.62")
     offer.get_by_role("button", name="加入小黄车").click()
     expect(offer).to_contain_text("2 号")
 

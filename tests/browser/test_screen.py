@@ -85,7 +85,7 @@ def test_the_wall_comes_back_by_itself_when_site_and_media_died(site: Site, medi
     expect(wall.locator("#panel-pin .deal")).to_have_count(0, timeout=30_000)
     expect(wall.locator("#link-state")).to_be_hidden(timeout=10_000)
     expect(wall.locator("main[data-playing='wire']")).to_be_visible(timeout=60_000)
-    soon(lambda: lateness(wall) <= 2)
+    soon(lambda: lateness(wall) <= 2, 60)
 
 
 def test_a_wall_that_stood_for_hours_is_loaded_anew(new_page, room: Room) -> None:

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
+from campaigns import deals, drops
+from campaigns.models import Deal
 from rooms import moderation
 from rooms.models import ChatLine, ModeratorGrant, Pin, Recording, Room, ShelfItem
 from tests import cast
@@ -141,3 +143,36 @@ def test_the_warning_of_a_full_quota_keeps_its_distance_from_the_camera_button(t
             assert 6 <= warning["y"] - button["y"] - button["height"] <= 16
     finally:
         tight.stop()
+
+
+def test_the_newest_talk_and_the_answer_are_in_sight(site: Site, desktop: MakePage, room: Room, viewer: User) -> None:
+    ChatLine.objects.bulk_create([ChatLine(room=room, user=viewer, text=f"第{n}句话") for n in range(80)])
+    page = open_studio(desktop(room.anchor), room)
+    log = page.locator("#talk-log")
+    assert log.evaluate("(node) => node.clientHeight < 700 && node.scrollHeight > node.clientHeight")
+    expect(log.get_by_text("第79句话")).to_be_in_viewport()
+    expect(page.locator("#speak-text")).to_be_in_viewport()
+    log.hover()
+    page.mouse.wheel(0, -600)
+    expect(log.get_by_text("第79句话")).not_to_be_in_viewport()
+
+
+def test_a_sale_does_not_empty_the_form_that_is_being_filled_in(site: Site, desktop: MakePage, room: Room, items: list[ShelfItem]) -> None:
+    page = open_studio(desktop(room.anchor), room)
+    drops_panel = page.locator("#panel-drops")
+    drops_panel.get_by_text("计划一元购").click()
+    form = drops_panel.locator("#plan-deal form")
+    form.locator("select[name=sku]").select_option(index=1)
+    chosen = form.locator("select[name=sku]").input_value()
+    form.locator("[name=total]").fill("7")
+    # Somebody else's plan draws the list anew, as every sale does.
+    sku = items[0].product.skus.get()
+    how = {"title": "别人的一元购", "price_fen": 100, "total": 3, "run_s": 300, "per_day_limit": 0, "hold_s": 120}
+    drops.press(drop=deals.plan(room=room, sku=sku, by=room.anchor, **how).drop, by=room.anchor)
+    expect(drops_panel.locator("[data-moving]")).to_contain_text("别人的一元购")
+    assert form.locator("select[name=sku]").input_value() == chosen
+    assert form.locator("[name=total]").input_value() == "7"
+    expect(drops_panel.locator("#plan-coupon [name=total]")).not_to_have_value("7")
+    form.get_by_role("button", name="先存为计划").click()
+    expect(drops_panel.locator("[data-moving] > ul > li")).to_have_count(2)
+    assert Deal.objects.get(total=7).sku.public_id == chosen

@@ -164,6 +164,7 @@ class TestRefusals:
 
     def test_a_wrong_value(self, home: Path) -> None:
         assert "DB_POOL_MAX" in refusal(home, DB_POOL_MAX="many")
+        assert "PRODUCTION" in refusal(home, PRODUCTION="perhaps")
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a full disk needs root")
     def test_a_full_disk(self, home: Path) -> None:
