@@ -1,10 +1,12 @@
 """Fixtures every test may use; the factories behind them are in `tests/cast.py`."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db import connections
 
 from accounts.models import User
@@ -12,6 +14,15 @@ from catalog import words
 from catalog.models import BannedWord
 from rooms.models import Room
 from tests import cast
+
+
+def pytest_configure() -> None:
+    """Each test process has a media server and recordings of its own, also for the sites it starts."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        settings.MEDIA_SERVER += f".{worker}"
+        settings.RECORDINGS_ROOT /= worker
+        os.environ |= {"MEDIA_SERVER": settings.MEDIA_SERVER, "RECORDINGS_ROOT": str(settings.RECORDINGS_ROOT)}
 
 
 @pytest.fixture(scope="session")
