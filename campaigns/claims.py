@@ -9,7 +9,6 @@ from campaigns import announcements, judging
 from campaigns.engine import ClaimEngine
 from campaigns.memory import Kind, Target
 from campaigns.outcomes import ClaimOutcome, Tap, from_row
-from liveshop.leaving import until
 from liveshop.refusals import Code
 from rooms.realtime import posting
 
@@ -29,9 +28,9 @@ def engine() -> ClaimEngine:
 
 
 async def finish() -> None:
-    """Until every tap of this process is answered."""
+    """Until every tap of this process is answered and told."""
     if _served:
-        await until(lambda: _served[0].depth == 0)
+        await _served[0].finish()
 
 
 def claim_now(

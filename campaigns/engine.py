@@ -7,7 +7,6 @@ database decides every win (`campaigns_claim_batch`, `campaigns_coupon_batch`); 
 import asyncio
 import contextlib
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextvars import Context
 from itertools import islice
@@ -21,18 +20,17 @@ from django.conf import settings
 from campaigns import announcements, figures, judging
 from campaigns.judging import Line
 from campaigns.memory import Kind, Memory, Note, Target
+from campaigns.news import News
 from campaigns.outcomes import ClaimOutcome, Tap, from_row
 from campaigns.queues import Answer, Ask, Queue
 from liveshop import bus
 from liveshop.ids import public_id
+from liveshop.leaving import until
 from liveshop.refusals import Code
-from rooms.realtime import posting
-from rooms.realtime.hub import hub
 
 MAX_BATCH = 1000
 FLUSHERS = 3  # one target is given all but one: who waits for a locked deal keeps nobody from another
 RETRY_S = 0.1
-NEWS_S = 0.2
 log = structlog.get_logger(__name__)
 _REMEMBERED = {Code.SOLD_OUT, Code.NOT_STARTED, Code.ENDED, Code.FROZEN}
 
@@ -44,7 +42,7 @@ class ClaimEngine:
         self.memory = Memory()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.batches = 0
-        self.remembered: dict[str, int] = defaultdict(int)  # answers from memory that are not counted yet
+        self.news = News(self.memory)
         self._listens = listens or bus.bus
         self._flushers = flushers
         self._max_batch = max_batch
@@ -52,8 +50,6 @@ class ClaimEngine:
         self._depth = 0
         self._depth_max: int = settings.CLAIM_QUEUE_MAX
         self._ready: asyncio.Queue[Target] = asyncio.Queue()
-        self._news: set[Target] = set()
-        self._has_news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._listens.subscribe("deal", self._changed)
         self._listens.subscribe(bus.RECONNECTED, lambda _payload: self.memory.forget_all())
@@ -83,7 +79,11 @@ class ClaimEngine:
         self._listens.start()
         # In contexts of their own, else their log lines would carry the ids of the first tap for ever.
         work = [self._flush_forever() for _ in range(self._flushers)]
-        self._tasks = [self.loop.create_task(errand, context=Context()) for errand in (*work, self._tell_news_forever())]
+        self._tasks = [self.loop.create_task(errand, context=Context()) for errand in (*work, self.news.tell_forever())]
+
+    async def finish(self) -> None:
+        """Until every tap is answered and the rooms know of it."""
+        await until(lambda: self._depth == 0 and self.news.all_told)
 
     async def stop(self) -> None:
         """Stop working; whoever still waits is told that the site is unavailable."""
@@ -102,8 +102,8 @@ class ClaimEngine:
         self.start()
         remembered = self.memory.recall(target, tap)
         if remembered is not None:
-            self.remembered[remembered.code] += 1
-            self._note_news(target)
+            self.news.remembered[remembered.code] += 1
+            self.news.note(target)
             return remembered
         queue = self._queues.get(target)
         if queue is None:
@@ -215,7 +215,7 @@ class ClaimEngine:
             figures.note_batch(target.kind, [answer.code for answer in answers], time.monotonic() - began, self._depth)
             for ask, answer in zip(batch, answers, strict=True):
                 ask.tell(answer)
-            self._note_news(target)
+            self.news.note(target)
             self._announce(target, answers)
             await self._remember(line, target, answers)
 
@@ -276,43 +276,9 @@ class ClaimEngine:
         target = Target(Kind(payload.get("kind", Kind.DEAL)), int(payload["id"]))
         self.memory.forget(target)
         if self._tasks:
-            self._note_news(target)
+            self.news.note(target)
 
     def _announce(self, target: Target, answers: Sequence[ClaimOutcome]) -> None:
         """The batch that took the last unit tells the room."""
         if any(answer.is_won and answer.facts.get("is_last") for answer in answers):
             announcements.sold_out_soon(target)
-
-    def _note_news(self, target: Target) -> None:
-        self._news.add(target)
-        self._has_news.set()
-
-    async def _tell_news_forever(self) -> None:
-        """Stock bars of what changed, at most five times a second, and the places that memory gave out."""
-        line = Line()
-        try:
-            while True:
-                await self._has_news.wait()
-                self._has_news.clear()
-                targets, self._news = self._news, set()
-                figures.note_remembered(self.remembered)
-                for target in targets:
-                    try:
-                        await self._tell_news(line, target)
-                    except (psycopg.OperationalError, psycopg.InterfaceError):
-                        await line.close()
-                    except Exception:
-                        log.exception("claims_news_failed")
-                await asyncio.sleep(NEWS_S)
-        finally:
-            await line.close()
-
-    async def _tell_news(self, line: Line, target: Target) -> None:
-        unseen = self.memory.unseen.pop(target, 0)
-        if unseen and target.kind is Kind.DEAL:
-            await line.execute(judging.COUNT_UNSEEN, (unseen, target.pk))
-        if hub.loop is not asyncio.get_running_loop():
-            return  # no socket has joined this process
-        for room_id, name, *counts in await line.rows(judging.COUNTS[target.kind], (target.pk,)):
-            if room_id is not None:
-                posting.publish(room_id, bars={name: counts})
