@@ -45,6 +45,7 @@ class Media:
         own = {
             "DATABASE_URL": test_database_url(),
             "LIVESHOP_HOME": str(folder),
+            "RECORDINGS_ROOT": str(folder / "recordings"),
             "RTMP_PORT": str(self.rtmp_port),
             "RTMP_BIND": "127.0.0.1",
         }
