@@ -4,6 +4,7 @@ import socket
 import sys
 
 APPLICATION = "liveshop.asgi:application"
+UVICORN_WEBSOCKETS = "liveshop.websockets:Protocol"
 BACKLOG = 4096  # Twisted's 50 makes a room's joiners wait for lost handshakes of 1, 3 and 7 seconds
 MESSAGE_CAP_BYTES = 16_384  # the longest command of a room page is a chat line
 HTTP_TIMEOUT_S = 60
@@ -47,7 +48,7 @@ def uvicorn(*, host: str, port: int, fd: int | None = None, behind_proxy: bool =
     return [
         *(sys.executable, "-m", "uvicorn", application, "--backlog", str(BACKLOG)),
         *(("--host", host, "--port", str(port)) if fd is None else ("--fd", str(fd))),
-        *("--loop", "uvloop", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false"),
+        *("--loop", "uvloop", "--ws", UVICORN_WEBSOCKETS, "--ws-per-message-deflate", "false"),
         *(
             "--ws-max-size",
             str(MESSAGE_CAP_BYTES),

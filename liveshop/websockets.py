@@ -6,13 +6,13 @@ RFC 6455, 5.4, lets control frames come between the fragments of a message; webs
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import OP_CLOSE, Frame
+from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 
 class Connection(ServerProtocol):
     def recv_frame(self, frame: Frame) -> None:
-        if frame.opcode is OP_CLOSE:
+        if frame.opcode is Opcode.CLOSE:
             self.current_size = None  # the message it cuts off is given up
         super().recv_frame(frame)
 
@@ -22,4 +22,4 @@ class Protocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.conn = Connection(extensions=self.conn.available_extensions, max_size=self.conn.max_message_size, logger=self.conn.logger)
+        self.conn = Connection(extensions=self.conn.available_extensions, max_size=self.config.ws_max_size, logger=self.conn.logger)

@@ -130,7 +130,7 @@ class DaphneSink:
 
 
 class UvicornSink:
-    """uvicorn with `--ws websockets-sansio` and no deflate: asyncio's transport takes the bytes."""
+    """uvicorn with its sans-I/O websockets and no deflate: asyncio's transport takes the bytes."""
 
     name = "uvicorn"
 
@@ -190,7 +190,7 @@ def _is_daphne(protocol: Any, transport: Any) -> bool:
 
 
 def _is_uvicorn(protocol: Any, transport: Any) -> bool:
-    """A plain TCP connection of uvicorn's websockets-sansio, uncompressed."""
+    """A plain TCP connection of uvicorn's sans-I/O websockets, uncompressed."""
     connection = getattr(protocol, "conn", None)
     if connection is None or not hasattr(protocol, "close_sent") or not hasattr(transport, "get_write_buffer_size"):
         return False

@@ -19,6 +19,7 @@ from django.urls import path
 from django.utils import timezone
 
 from liveshop import homes
+from liveshop.servers import UVICORN_WEBSOCKETS
 from liveshop.threads import in_thread
 from rooms.realtime.hub import hub
 from rooms.realtime.tickets import Ticket
@@ -134,7 +135,7 @@ def _web_config(app: Any) -> uvicorn.Config:
         where |= {"host": host, "port": int(port)}
     return uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=UVICORN_WEBSOCKETS,
         ws_per_message_deflate=False,
         ws_max_size=MESSAGE_CAP_BYTES,
         lifespan="off",

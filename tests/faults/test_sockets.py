@@ -135,7 +135,7 @@ def test_the_servers_are_told_their_bounds() -> None:
         assert sum(asked.values()) <= 60
     assert "backlog=4096" in " ".join(daphne)
     assert uvicorn[uvicorn.index("--backlog") + 1] == "4096"
-    assert "websockets-sansio" in uvicorn
+    assert servers.UVICORN_WEBSOCKETS in uvicorn
     assert "uvloop" in uvicorn
     assert uvicorn[uvicorn.index("--ws-per-message-deflate") + 1] == "false"
 
@@ -210,6 +210,17 @@ def test_broken_frames_end_their_own_socket_only(ready: dict[str, Site], room: R
     assert lives_on(bystander)
     bystander.close()
     require_unharmed(site, room, deal)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_close_within_an_unfinished_message_is_a_close(ready: dict[str, Site], room: Room, writer: str) -> None:
+    """RFC 6455, 5.4: control frames may come between fragments; the code is echoed."""
+    with join_raw(ready[writer], room) as raw:
+        raw.sendall(client_frame(b"half a ", head=TEXT) + client_frame((1000).to_bytes(2), head=FIN | CLOSE))
+        opcode, payload = next_frame(raw)
+        while opcode not in (0, CLOSE):
+            opcode, payload = next_frame(raw)
+    assert (opcode, payload[:2]) == (CLOSE, (1000).to_bytes(2))
 
 
 def test_a_hostile_viewer_takes_nothing(ready: dict[str, Site], room: Room) -> None:
