@@ -54,10 +54,10 @@ def run_chosen(arguments: list[str]) -> int:
 
 
 def run_all(has_browser: bool, left_out: list[str]) -> int:
-    """Fast tests, then the timed ones, each group on two processes; pytest's own closing lines come last."""
+    """Fast tests on two processes, then the timed ones, which mostly wait, on three; pytest's own closing lines come last."""
     timed = TIMED if has_browser else TIMED.replace("browser or ", "")
     fast, fast_closing = run_group(["-q", "--durations=5", "-n", "2", "-m", f"not ({TIMED})"])
-    rest, *closings = run_group(["-q", "--durations=5", "-n", "2", "--dist", "loadfile", "-m", timed])
+    rest, *closings = run_group(["-q", "--durations=5", "-n", "3", "--dist", "loadfile", "-m", timed])
     if rest == SOME_FAILED:
         # Two browsers on two cores make a picture late or a word a second too long; a broken rule fails alone, too.
         print("tests: once more, with the machine to themselves: those that failed beside others", flush=True)
