@@ -1,4 +1,4 @@
-"""The admin site's words for our tables and columns, without a line in each model.
+"""The admin site's words for our tables, columns and their explanations, without a line in each model.
 
 Django names a column after its field ("sales fen"); here those names become translatable, in the context "admin", once at
 start. Names that a model translates itself are left alone. Nothing of this reaches a migration.
@@ -30,6 +30,9 @@ def name_everything() -> None:
             meta.verbose_name = _translatable(meta.verbose_name)
             for field in meta.local_fields:
                 field.verbose_name = _translatable(field.verbose_name)
+                if field.help_text and not isinstance(field.help_text, Promise):
+                    _named.add(field.help_text)
+                    field.help_text = pgettext_lazy(CONTEXT, field.help_text)
 
 
 def words() -> frozenset[str]:

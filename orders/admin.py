@@ -9,18 +9,18 @@ from orders.models import Order, OrderLine, Payment, PaymentEvent, Refund, Simul
 
 class LineInline(ReadOnly, TabularInline):
     model = OrderLine
-    exclude = ["sku", "shelf_item"]
+    fields = ["title", "sku_name", "quantity", "unit_price_fen", "goods_fen", "merchant_discount_fen", "platform_discount_fen"]
 
 
 class PaymentInline(ReadOnly, TabularInline):
     model = Payment
-    exclude = ["payer_digest"]
+    fields = ["public_id", "provider", "state", "amount_fen", "created_at", "settled_at", "failure"]
     show_change_link = True
 
 
 class RefundInline(ReadOnly, TabularInline):
     model = Refund
-    exclude = ["payment"]
+    fields = ["public_id", "reason", "state", "amount_fen", "created_at", "done_at"]
 
 
 class EventInline(ReadOnly, TabularInline):
@@ -34,8 +34,8 @@ class OrderAdmin(ReadOnlyAdmin):
     list_filter = ["state", "close_reason", "placed_at"]
     search_fields = ["public_id", "shop__name", "buyer__nickname"]
     list_select_related = ["shop"]
-    # The receiver is personal: an operator sees it only where it is logged, not here.
-    exclude = ["address", "referral", "key"]
+    # The receiver is personal: an operator sees it only where it is logged, not here; the price sheet is what the lines say.
+    exclude = ["address", "referral", "key", "price_sheet"]
     inlines = [LineInline, PaymentInline, RefundInline]
 
 

@@ -94,6 +94,9 @@ class OrderLine(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.title} ×{self.quantity}"
+
 
 class PaymentState(models.IntegerChoices):
     PENDING = 1, _("waiting")

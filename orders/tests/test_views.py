@@ -305,3 +305,14 @@ def test_the_desk_in_the_admin_only_reads(operator: User, viewer: User) -> None:
         assert admin.get(f"/admin/orders/{model}/add/").status_code == 403
     page = admin.get(f"/admin/orders/order/{order.pk}/change/").content.decode()
     assert order.address["detail"] not in page
+
+
+def test_operators_read_an_order_in_yuan_and_in_their_language(operator: User, viewer: User) -> None:
+    order = shop.place(viewer, cast.make_product(price_fen=3990), quantity=2)
+    shop.pay(order)
+    page = as_user(operator).get(f"/admin/orders/order/{order.pk}/change/", headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert "超时、取消或退款" in page
+    assert page.count("¥79.80") >= 2
+    assert "¥39.90" in page
+    assert ">7980<" not in page.replace(" ", "").replace("\n", "")
+    assert viewer.addresses.get().detail not in page
