@@ -22,12 +22,15 @@ MAX_FEN = 10**9
 
 def room(anchor: User, shop: Shop, entry: dict[str, Any]) -> Room:
     """The anchor's room."""
+    notice = f"{entry['bio']}。{shop.ships_from}发货，坏单包赔。"
+    if "footage" in entry:
+        notice += f" {entry['footage']['credit']}"
     made, _is_new = Room.objects.get_or_create(
         anchor=anchor,
         defaults={
             "slug": entry["slug"],
             "title": f"{entry['nickname']}的直播间",
-            "notice": f"{entry['bio']}。{shop.ships_from}发货，坏单包赔。",
+            "notice": notice,
             "seller_name": shop.operator_name,
             "follower_count": entry["followers"],
             "like_total": entry["followers"] * 7,

@@ -1,4 +1,4 @@
-"""The demo's main room streams: the film of its goods, through the same door as any encoder, while nobody else streams there."""
+"""Rooms of the demo stream through the same door as any encoder, while nobody else streams there: a film of their goods, or a loop of footage."""
 
 import asyncio
 import subprocess
@@ -19,9 +19,9 @@ RETRY_S = 5
 log = structlog.get_logger(__name__)
 
 
-async def stream(slug: str) -> None:
-    """Keeps the room's stream running while nobody else streams into it."""
-    film = Path(settings.HOME) / "demo" / f"{slug}.mp4"
+async def stream(slug: str, footage: Path | None = None) -> None:
+    """Keeps the room's stream running while nobody else streams into it: the footage, or a film drawn of the room's goods."""
+    film = footage or Path(settings.HOME) / "demo" / f"{slug}.mp4"
     stop = threading.Event()
     try:
         while True:

@@ -7,7 +7,10 @@ import av
 import pytest
 from django.conf import settings
 
+from accounts.models import User
+from catalog.models import Shop
 from demo import film, stages, streaming
+from demo.seeding import CONTENT, content
 from rooms import stage
 from rooms.models import MediaServer, Room, ShowState, StreamKey
 from rooms.video import keys, sessions
@@ -56,3 +59,19 @@ def test_a_site_that_was_stopped_goes_on_air_again(room: Room) -> None:
     stage.end_show(room=room, by=None, reason="stream lost")
     stages.show(room, entry)
     assert list(room.shows.order_by("pk").values_list("state", flat=True)) == [ShowState.ENDED, ShowState.LIVE]
+
+
+@pytest.mark.django_db
+def test_footage_of_others_joins_at_once_and_is_named() -> None:
+    """CC BY asks for the name beside the picture and in the product's notices."""
+    [entry] = [anchor for anchor in content("people")["anchors"] if "footage" in anchor]
+    with av.open(str(CONTENT / entry["footage"]["file"])) as file:
+        keyframes = [
+            float(packet.pts * packet.time_base) for packet in file.demux(file.streams.video[0]) if packet.is_keyframe and packet.size
+        ]
+        assert file.streams.audio[0].layout.name == "stereo"
+    assert keyframes == pytest.approx(range(6))
+    assert entry["footage"]["file"] in (settings.BASE_DIR / "NOTICE").read_text(encoding="utf-8")
+    owner = User.objects.create(username=entry["username"], is_anchor=True)
+    made = stages.room(owner, Shop(owner=owner, name=entry["shop"], ships_from=entry["ships_from"]), entry)
+    assert "Big Buck Bunny © Blender Foundation，CC BY 3.0" in made.notice

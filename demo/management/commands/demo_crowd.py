@@ -1,12 +1,10 @@
 """The demo's evening: directors, viewers over real sockets, and buyers, until the process is told to stop."""
 
 import asyncio
-import json
 import random
 import signal
 from collections import Counter
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +16,7 @@ from django.db.models import Q
 from accounts.models import User
 from demo import buyers, doors, rates, streaming
 from demo.logins import LOGINS
+from demo.seeding import CONTENT, content
 from demo.show import Director
 from demo.stages import talk_of
 from liveshop import servers
@@ -25,7 +24,7 @@ from rooms.crowd import TALK, Viewer
 from rooms.models import Room
 from rooms.stage import RUNNING
 
-LINES = json.loads((Path(__file__).parents[2] / "content" / "lines.json").read_text(encoding="utf-8"))
+LINES = content("lines")
 GUESTS_OF_FIVE = 2
 START_OVER_S = 25
 
@@ -65,7 +64,8 @@ def assemble() -> list[Any]:
     sessions = {person.pk: _session(person) for person in people}
     base = f"http://{servers.own_host(settings.BIND)}:{settings.PORT}"
     errands: list[Any] = [Director(room.slug).run() for room in rooms]
-    errands += [streaming.stream(room.slug) for room in rooms[:1]]
+    footage = {entry["slug"]: CONTENT / entry["footage"]["file"] for entry in content("people")["anchors"] if "footage" in entry}
+    errands += [streaming.stream(room.slug, footage.get(room.slug)) for rank, room in enumerate(rooms) if rank == 0 or room.slug in footage]
     for rank, room in enumerate(rooms):
         talk = _talk(room)
         count = settings.DEMO_CROWD if rank == 0 else max(4, settings.DEMO_CROWD // (3 + 2 * rank))
