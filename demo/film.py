@@ -38,25 +38,26 @@ def push(address: str, film: Path, stop: threading.Event) -> None:
     """Streams the film again and again in real time. Raises Cut, or what the connection ends with."""
     with av.open(address, "w", format="flv") as out:
         tracks: dict[int, Any] = {}
-        began, offset = time.monotonic(), 0.0
+        began, ends = time.monotonic(), 0.0
         while True:
             with av.open(str(film)) as file:
                 for stream in file.streams:
                     if stream.index not in tracks:
                         tracks[stream.index] = out.add_stream_from_template(stream)
-                last = 0.0
+                offset = None
                 for packet in file.demux():
                     if packet.dts is None:
                         continue
                     at = float(packet.dts * packet.time_base)
-                    last = max(last, at + float((packet.duration or 0) * packet.time_base))
+                    if offset is None:
+                        offset = ends - at  # sound may begin before zero
+                    ends = max(ends, offset + at + float((packet.duration or 0) * packet.time_base))
                     if stop.wait(max(0.0, began + offset + at - time.monotonic())):
                         raise Cut
                     shift = round(offset / packet.time_base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                     packet.stream = tracks[packet.stream.index]
                     out.mux(packet)
-                offset += last
 
 
 def make(target: str, pictures: list[str]) -> None:

@@ -1,5 +1,7 @@
 """The demo's film: drawn from the shelf's own pictures, streamed by the same door as any encoder, and out of a person's way."""
 
+import threading
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +77,20 @@ def test_footage_of_others_joins_at_once_and_is_named() -> None:
     owner = User.objects.create(username=entry["username"], is_anchor=True)
     made = stages.room(owner, Shop(owner=owner, name=entry["shop"], ships_from=entry["ships_from"]), entry)
     assert "Big Buck Bunny © Blender Foundation，CC BY 3.0" in made.notice
+
+
+def test_footage_goes_round_without_a_break(tmp_path: Path) -> None:
+    """Its sound begins before zero: what comes round must not step back in time, or the encoder is cut."""
+    entry = next(anchor for anchor in content("people")["anchors"] if "footage" in anchor)
+    stop, target = threading.Event(), tmp_path / "pushed.flv"
+    threading.Timer(7, stop.set).start()
+    with pytest.raises(film.Cut):
+        film.push(str(target), CONTENT / entry["footage"]["file"], stop)
+    with av.open(str(target)) as pushed:
+        for track in pushed.streams.video[0], pushed.streams.audio[0]:
+            pushed.seek(0)
+            at = [float(packet.dts * packet.time_base) for packet in pushed.demux(track) if packet.dts is not None]
+            steps = [after - before for before, after in pairwise(at)]
+            assert at[-1] > 6
+            assert min(steps) > 0
+            assert max(steps) < 0.1
