@@ -40,8 +40,8 @@ def followed_at(room_id: int, user_id: int) -> datetime | None:
 
 
 def _note_in_tx(room: Room, user: User, change: int, source: str) -> None:
+    Room.objects.filter(pk=room.pk).update(follower_count=F("follower_count") + change)  # the room's row before its show's
     show = Show.objects.filter(room=room, state__in=[ShowState.LIVE, ShowState.INTERRUPTED]).first()
     FollowChange.objects.create(room=room, show=show, user=user, change=change, source=source, at=timezone.now())
     if show:
         Show.objects.filter(pk=show.pk).update(follower_gain=F("follower_gain") + change)
-    Room.objects.filter(pk=room.pk).update(follower_count=F("follower_count") + change)

@@ -1,6 +1,6 @@
 """The shelf (小黄车): adding, removing and ordering products. A number, once said aloud, never changes.
 
-Row locks here and on the stage are taken in the order show, room, shelf item, pin.
+Row locks here and on the stage are taken in the order room, show, shelf item, pin.
 """
 
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def reorder(*, room: Room, public_ids: Sequence[str], by: User) -> None:
 
 
 def lock_in_tx(room: Room) -> Room:
-    """The room's row, before those of its shelf and pins; two operators at once wait for each other here."""
+    """The room's row as it is now, before those of its shows, shelf and pins; two operators at once wait for each other here."""
     return Room.objects.select_for_update(no_key=True, of=("self",)).get(pk=room.pk)
 
 

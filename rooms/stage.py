@@ -24,11 +24,11 @@ STAGE_PANELS = ["stage", "pin", "drops", "shelf"]
 def plan_show(*, room: Room, by: User, title: str, planned_at: datetime) -> Show:
     """Announce a show. Raises Refused(WORD_REFUSED) for a forbidden word, INVALID for a time in the past."""
     access.require(by, access.Power.GO_LIVE, room)
-    _refuse_banned(room)
     title = _clean(title) or room.title
     if planned_at <= timezone.now():
         raise Refused(Code.INVALID, why=_("The time is in the past"))
     with transaction.atomic(durable=True):
+        _refuse_banned(shelf.lock_in_tx(room))
         show = Show.objects.create(room=room, title=title, planned_at=planned_at)
         events.publish_in_tx(room_id=room.pk, kind="show_planned", panels=["stage"], actor=by, facts={"title": title})
     return show
@@ -38,6 +38,7 @@ def cancel_show(*, room: Room, show: Show, by: User) -> None:
     """Take a planned show back, with the reminders for it. Raises Refused(VERSION_CONFLICT) when it has begun."""
     access.require(by, access.Power.GO_LIVE, room)
     with transaction.atomic(durable=True):
+        shelf.lock_in_tx(room)
         waiting = Show.objects.select_for_update(no_key=True).filter(pk=show.pk, room=room, state__in=WAITING)
         if waiting.first() is None:
             raise Refused(Code.VERSION_CONFLICT, by=room.anchor.nickname)
@@ -49,14 +50,13 @@ def cancel_show(*, room: Room, show: Show, by: User) -> None:
 def go_live(*, room: Room, by: User, title: str = "") -> Show:
     """Start the next planned show, or a new one. Raises Refused(VERSION_CONFLICT) when the room is live already."""
     access.require(by, access.Power.GO_LIVE, room)
-    _refuse_banned(room)
     title = _clean(title)
     try:
         with transaction.atomic(durable=True):
+            _refuse_banned(shelf.lock_in_tx(room))
             show = _begun_in_tx(room, title)
             audit.record_in_tx(actor=by, action="show_started", subject=f"room:{room.public_id}", after={"show": show.public_id})
             events.publish_in_tx(room_id=room.pk, kind="show_started", panels=STAGE_PANELS, actor=by, facts={"title": show.title})
-            _refuse_banned(room)  # again: a ban may have come before we had the room's row
     except IntegrityError as error:
         raise Refused(Code.VERSION_CONFLICT, by=room.anchor.nickname) from error
     return show
@@ -96,10 +96,9 @@ def ban_room(*, room: Room, by: User, reason: str) -> None:
     """Close the room: its show ends, nothing can be pinned, claimed or said. Bought goods and holds are not affected."""
     access.require(by, access.Power.CUT_SHOW, room)
     with transaction.atomic(durable=True):
-        list(Show.objects.select_for_update(no_key=True).filter(room=room, state__in=(*RUNNING, *WAITING)))  # rows are locked show first
         if not Room.objects.filter(pk=room.pk, is_banned=False).update(is_banned=True, ban_reason=reason[:120]):
             raise Refused(Code.VERSION_CONFLICT, by=by.nickname)
-        # Now that no show can begin any more.
+        # Under the room's lock no show can begin any more.
         Show.objects.filter(room=room, state__in=RUNNING).update(state=ShowState.BANNED, ended_at=timezone.now(), end_reason=reason[:120])
         Pin.objects.filter(room=room, ended_at=None).update(ended_at=timezone.now())
         audit.record_in_tx(actor=by, action="room_banned", subject=f"room:{room.public_id}", reason=reason)
@@ -119,9 +118,8 @@ def unban_room(*, room: Room, by: User, reason: str) -> None:
 def pin(*, room: Room, item: ShelfItem, by: User) -> Pin:
     """Show a product: the open pin ends, the new one begins; of two operators at once the last wins. Pinning the pinned one changes nothing."""
     access.require(by, access.Power.PIN, room)
-    _refuse_banned(room)
     with transaction.atomic(durable=True):
-        shelf.lock_in_tx(room)
+        _refuse_banned(shelf.lock_in_tx(room))
         if not ShelfItem.objects.filter(pk=item.pk, room=room, is_listed=True).update(was_pinned=True):
             raise Refused(Code.NOT_FOUND)
         present = Pin.objects.filter(room=room, ended_at=None).first()
@@ -165,17 +163,17 @@ def current_show(room: Room) -> Show | None:
 def _move(room: Room, by: User | None, allowed: "tuple[int, ...] | list[int]", to: ShowState, kind: str, **changes: object) -> None:
     """One conditional update decides whether the move still applies. Raises Refused(VERSION_CONFLICT)."""
     with transaction.atomic(durable=True):
+        shelf.lock_in_tx(room)
         if not Show.objects.filter(room=room, state__in=allowed).update(state=to, **changes):
             raise Refused(Code.VERSION_CONFLICT, by=room.anchor.nickname)
         if to == ShowState.ENDED:
-            shelf.lock_in_tx(room)
             Pin.objects.filter(room=room, ended_at=None).update(ended_at=timezone.now())
         audit.record_in_tx(actor=by, action=kind, subject=f"room:{room.public_id}", reason=str(changes.get("end_reason", "")))
         events.publish_in_tx(room_id=room.pk, kind=kind, panels=STAGE_PANELS, actor=by)
 
 
 def _refuse_banned(room: Room) -> None:
-    if Room.objects.filter(pk=room.pk, is_banned=True).exists():
+    if room.is_banned:
         raise Refused(Code.BANNED, rule=room.ban_reason, until="—")
 
 

@@ -15,7 +15,7 @@ from rooms.models import Room, RoomEvent, Show, ShowState
 from tests import cast
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TURNS = 25
+TURNS = 100
 
 
 def test_nobody_dies_in_a_deadlock(room: Room, operator: User, viewer: User) -> None:
