@@ -1,5 +1,6 @@
 """The life of a stream and of the show that follows it. Called by the media process; every step is idempotent and keyed by its session."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from accounts import access
 from liveshop.refusals import Code, Refused
-from rooms import events, stage, upcoming
+from rooms import events, shelf, stage, upcoming
 from rooms.models import Room, Show, ShowState
 from rooms.studio import preflight
 from rooms.video.models import StreamSession, StreamSource
@@ -46,7 +47,7 @@ def open_session(*, room: Room, source: str, client: str = "", encoder: str = ""
         raise Refused(Code.BANNED, rule=room.ban_reason, until="—")
     access.require(room.anchor, access.Power.GO_LIVE, room)
     with transaction.atomic(durable=True):
-        Room.objects.select_for_update(no_key=True, of=("self",)).get(pk=room.pk)
+        shelf.lock_in_tx(room)
         now = timezone.now()
         StreamSession.objects.filter(room=room, ended_at=None).update(ended_at=now, end_reason=TAKEN_OVER)
         return StreamSession.objects.create(room=room, source=source, client=client, encoder=encoder[:80], started_at=now, seen_at=now)
@@ -60,12 +61,13 @@ def put_on_air(*, session: StreamSession) -> Show | None:
         show = _begin_planned(room)
     if show is None or not _attach(session, show):
         return None
+    show.refresh_from_db()  # the stream before may have gone while this one came
     if show.state == ShowState.INTERRUPTED:
-        try:
-            stage.resume(room=room)
-        except Refused:
-            log.info("stream_came_too_late", room=room.slug)  # it ended in this very moment
-            return None
+        _resume(room)
+        show.refresh_from_db()
+    if show.state in OVER:
+        log.info("stream_came_too_late", room=room.slug)  # it ended in this very moment
+        return None
     return show
 
 
@@ -89,7 +91,16 @@ def wait_for_stream(room: Room) -> bool:
         stage.interrupt(room=room)
     except Refused:
         return False
+    if on_air(show):  # the next stream came in this very moment, and may have found the show still on
+        _resume(room)
+        return False
     return True
+
+
+def _resume(room: Room) -> None:
+    """Whoever finds both a stream and a waiting show; it may have been resumed or ended meanwhile."""
+    with contextlib.suppress(Refused):
+        stage.resume(room=room)
 
 
 def measure(*, session: StreamSession, measured: Measured) -> str:
@@ -165,6 +176,7 @@ def _begin_planned(room: Room) -> Show | None:
 def _attach(session: StreamSession, show: Show) -> bool:
     """The stage plays this session from now on."""
     with transaction.atomic(durable=True):
+        shelf.lock_in_tx(session.room)  # the room's row before its sessions, as by the publisher who takes over
         if not StreamSession.objects.filter(pk=session.pk, ended_at=None).update(show=show):
             return False
         events.publish_in_tx(room_id=show.room_id, kind="video_started", panels=["stage"])
